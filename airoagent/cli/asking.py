@@ -202,19 +202,14 @@ def plan_command(
 
 def _write(agent: Agent, question: str, as_json: bool) -> tuple[str, Plan]:
     """What the model wrote, and its plan. Text that is not a plan is shown whole, since it is not recorded."""
-    written: list[str] = []
-
-    def watch(event: Event) -> None:
-        if isinstance(event, PlanWritten):
-            written.append(event.text)
-
+    events: list[Event] = []
     try:
-        plan = agent.plan(question, watch=watch)
+        plan = agent.plan(question, watch=events.append)
     except PlanError as error:
         if not as_json:
             click.echo(plain(error.text.rstrip("\n")) + "\n", err=True)
         raise
-    return written[0], plan
+    return [event.text for event in events if isinstance(event, PlanWritten)][-1], plan  # the first may be refused
 
 
 def _check(
