@@ -22,7 +22,7 @@ from airoagent.engine.planning import write_plan
 from airoagent.engine.policy import Approve, Policy, checked_policy
 from airoagent.engine.recorder import Recorder
 from airoagent.engine.session import Records, Session, Watch, asked_question
-from airoagent.engine.sync import run_in_thread, streamed
+from airoagent.engine.sync import run_in_thread, streamed, synchronous
 from airoagent.errors import PrivateText, UsageError
 from airoagent.events import Event, Progress
 from airoagent.models.base import Model, Sampling
@@ -57,6 +57,8 @@ class Agent:
     tool with side effects is called and before private text leaves the machine (None: both are refused).
     ``mcp_servers`` are started when a plan may call their tools, and stopped by `close`. ``free`` lets a local model
     write without a grammar.
+
+    What runs something has an asynchronous version with the same parameters, named with an ``a`` before: `arun`.
 
     Raises UsageError and ModelError for arguments that cannot work; the `Run` reports later failures.
     """
@@ -160,7 +162,7 @@ class Agent:
 
     # The three ways to ask -------------------------------------------------------------------------------------
 
-    def run(
+    async def arun(
         self, question: str, *, context: Texts = (), schema: AnswerSchema = None, watch: Watch | None = None
     ) -> Run:
         """Answer a question; ``watch`` gets each event as it happens. Ctrl-C ends the run cleanly, then propagates.
@@ -169,12 +171,6 @@ class Agent:
         ``schema`` (a JSON schema, its file, or a pydantic model), the answer is JSON that is valid against it; if no
         answer was found, it stays in words.
         """
-        return run_in_thread(lambda: self.arun(question, context=context, schema=schema, watch=watch))
-
-    async def arun(
-        self, question: str, *, context: Texts = (), schema: AnswerSchema = None, watch: Watch | None = None
-    ) -> Run:
-        """The asynchronous version."""
         session = self.session
         if schema is not None:
             from airoagent.engine.structured import answer_schema
@@ -185,6 +181,8 @@ class Agent:
         plan, texts = plan_about(context)
         return await with_texts(session.needing(()), texts).run(asked_question(question), plan, watch)
 
+    run = synchronous(arun)
+
     async def stream(self, question: str, *, schema: AnswerSchema = None) -> AsyncIterator[Event]:
         """Yield the run's events as they happen; leaving the loop early stops the run."""
         async with aclosing(streamed(lambda watch: self.arun(question, schema=schema, watch=watch))) as events:
@@ -193,29 +191,25 @@ class Agent:
 
     # The two halves --------------------------------------------------------------------------------------------
 
-    def plan(self, question: str, *, watch: Watch | None = None) -> Plan:
-        """Write and check a plan, without running or recording it; PlanError if the model's text cannot be used."""
-        return run_in_thread(lambda: self.aplan(question, watch=watch))
-
     async def aplan(self, question: str, *, watch: Watch | None = None) -> Plan:
-        """The asynchronous version."""
+        """Write and check a plan, without running or recording it; PlanError if the model's text cannot be used."""
         question = asked_question(question)
         await asyncio.to_thread(self.session.start_servers)
         recorder = Recorder(new_run_id(), None, watch)
         ask, retries = self.session.asking(recorder), self.policy.model_retries
         return await write_plan(question, self.toolbox, ask, recorder, retries=retries)
 
-    def execute(self, plan: Plan, *, question: str = "", watch: Watch | None = None) -> Run:
-        """Run a plan; ``question`` is what it answers (default: the plan's own ``Question:`` line)."""
-        return run_in_thread(lambda: self.aexecute(plan, question=question, watch=watch))
+    plan = synchronous(aplan)
 
     async def aexecute(self, plan: Plan, *, question: str = "", watch: Watch | None = None) -> Run:
-        """The asynchronous version."""
+        """Run a plan; ``question`` is what it answers (default: the plan's own ``Question:`` line)."""
         return await self.session.run(question or plan.question, plan, watch)
+
+    execute = synchronous(aexecute)
 
     # One function call; a chain of thought; code ---------------------------------------------------------------
 
-    def call(
+    async def acall(
         self,
         input: str,
         *,
@@ -233,90 +227,67 @@ class Agent:
         used (None: as the policy says). Failures are reported by the `Run`. Raises UsageError and ModelError for
         arguments that cannot work.
         """
-        return run_in_thread(
-            lambda: self.acall(input, functions=functions, format=format, dry_run=dry_run, retries=retries, watch=watch)
-        )
-
-    async def acall(
-        self,
-        input: str,
-        *,
-        functions: Any = None,
-        format: Format = "json",
-        dry_run: bool = False,
-        retries: int | None = None,
-        watch: Watch | None = None,
-    ) -> Run:
-        """The asynchronous version."""
         from airoagent.engine import function_call
 
         return await function_call.call(
             self.session, input, functions=functions, format=format, dry_run=dry_run, retries=retries, watch=watch
         )
 
-    def think(self, question: str, *, watch: Watch | None = None) -> Thought:
-        """Ask for several solutions, their ranking and the best answer. Raises the run's error if it fails."""
-        return run_in_thread(lambda: self.athink(question, watch=watch))
+    call = synchronous(acall)
 
     async def athink(self, question: str, *, watch: Watch | None = None) -> Thought:
-        """The asynchronous version."""
+        """Ask for several solutions, their ranking and the best answer. Raises the run's error if it fails."""
         from airoagent.engine import function_call
 
         return await function_call.think(self.session, question, watch=watch)
 
-    def code(self, prompt: str, *, watch: Watch | None = None) -> str:
-        """Ask for code; returns only the code, ending in a newline. Raises the run's error if it fails."""
-        return run_in_thread(lambda: self.acode(prompt, watch=watch))
+    think = synchronous(athink)
 
     async def acode(self, prompt: str, *, watch: Watch | None = None) -> str:
-        """The asynchronous version."""
+        """Ask for code; returns only the code, ending in a newline. Raises the run's error if it fails."""
         from airoagent.engine import function_call
 
         return await function_call.code(self.session, prompt, watch=watch)
 
+    code = synchronous(acode)
+
     # Recorded runs; each is named by its id, the beginning of one, or ``@last`` -------------------------------------
 
-    def replay(self, run: str | Run, *, watch: Watch | None = None) -> Run:
+    async def areplay(self, run: str | Run, *, watch: Watch | None = None) -> Run:
         """Replay a run from its record alone; the answer (or failure) is the same byte for byte. Nothing is recorded.
 
         StoreError if the run has not ended, or if this version would do anything different.
         """
-        return run_in_thread(lambda: self.areplay(run, watch=watch))
-
-    async def areplay(self, run: str | Run, *, watch: Watch | None = None) -> Run:
-        """The asynchronous version."""
         from airoagent.recorded import replaying
 
         return await replaying.areplay(self.session.load(run), watch=watch)
 
-    def resume(self, run: str | Run, *, watch: Watch | None = None) -> Run:
+    replay = synchronous(areplay)
+
+    async def aresume(self, run: str | Run, *, watch: Watch | None = None) -> Run:
         """Finish an interrupted run; finished steps are not repeated. A run that is done is returned as it is.
 
         A call that was in progress when the run stopped is made again if its tool allows that. If not, or if another
         process is running the run, StoreError.
         """
-        return run_in_thread(lambda: self.aresume(run, watch=watch))
-
-    async def aresume(self, run: str | Run, *, watch: Watch | None = None) -> Run:
-        """The asynchronous version."""
         from airoagent.recorded import resuming
 
         return await resuming.resume(self.session, run, watch=watch)
 
-    def rerun(self, run: str | Run, *, from_step: str | None = None, watch: Watch | None = None) -> Run:
+    resume = synchronous(aresume)
+
+    async def arerun(self, run: str | Run, *, from_step: str | None = None, watch: Watch | None = None) -> Run:
         """Call the steps of a recorded plan again in a new run; with ``from_step``, only it and what depends on it.
 
         The plan stays the same (for a new one, ask again). If the run never had a plan, its question is asked again.
         """
-        return run_in_thread(lambda: self.arerun(run, from_step=from_step, watch=watch))
-
-    async def arerun(self, run: str | Run, *, from_step: str | None = None, watch: Watch | None = None) -> Run:
-        """The asynchronous version."""
         from airoagent.recorded import forking
 
         return await forking.rerun(self.session, run, from_step=from_step, watch=watch)
 
-    def fork(
+    rerun = synchronous(arerun)
+
+    async def afork(
         self,
         run: str | Run,
         *,
@@ -332,22 +303,11 @@ class Agent:
         ``model`` another model for the steps that ask one. Only what the change affects is called; the rest is
         recalled. UsageError for a step that does not exist, PlanError for an edit that makes the plan impossible.
         """
-        return run_in_thread(lambda: self.afork(run, edit=edit, set=set, plan=plan, model=model, watch=watch))
-
-    async def afork(
-        self,
-        run: str | Run,
-        *,
-        edit: Mapping[str, str] | None = None,
-        set: Mapping[str, str] | None = None,
-        plan: str | Plan | None = None,
-        model: str | Model | None = None,
-        watch: Watch | None = None,
-    ) -> Run:
-        """The asynchronous version."""
         from airoagent.recorded import forking
 
         return await forking.fork(self.session, run, edit=edit, set=set, plan=plan, model=model, watch=watch)
+
+    fork = synchronous(afork)
 
     def close(self) -> None:
         """Release the model's resources, stop the MCP servers, and close the store."""

@@ -21,7 +21,7 @@ from airoagent.engine.context_texts import GIVEN_TEXT, Texts, plan_about, text_g
 from airoagent.engine.recorder import StartingPoint
 from airoagent.engine.session import Session, Watch, asked_question
 from airoagent.engine.structured import AnswerSchema, answer_schema
-from airoagent.engine.sync import run_in_thread
+from airoagent.engine.sync import synchronous
 from airoagent.errors import AiroError
 from airoagent.frozen import frozen
 from airoagent.models.base import Model, Prompt, complete
@@ -59,17 +59,13 @@ class Conversation:
         self.agent = agent
         self.turns: list[Turn] = [] if past is None else _turns_up_to(agent.session.load(past), agent.session)
 
-    def ask(self, text: str, *, context: Texts = (), schema: AnswerSchema = None, watch: Watch | None = None) -> Run:
+    async def aask(
+        self, text: str, *, context: Texts = (), schema: AnswerSchema = None, watch: Watch | None = None
+    ) -> Run:
         """Ask a question, or a follow-up; the run has the question as it was asked.
 
         With ``context`` it is answered from that text alone, as is what follows it. ``schema`` is that of `Agent.run`.
         """
-        return run_in_thread(lambda: self.aask(text, context=context, schema=schema, watch=watch))
-
-    async def aask(
-        self, text: str, *, context: Texts = (), schema: AnswerSchema = None, watch: Watch | None = None
-    ) -> Run:
-        """The asynchronous version."""
         last = self.turns[-1].run if self.turns else None
         texts = context or (_texts_of(last) if last is not None else {})
         asked = await self.completed(text, stays_here=bool(texts))
@@ -85,6 +81,8 @@ class Conversation:
             run = await session.run(asked, watch=watch, start=start)
         self.turns.append(Turn(text, asked, run))
         return run
+
+    ask = synchronous(aask)
 
     async def completed(self, text: str, *, stays_here: bool = False) -> str:
         """The text as a question that stands alone; ``stays_here``: no plan can send it off this machine."""

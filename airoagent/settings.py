@@ -274,13 +274,16 @@ class _Given:
 
 
 def load_settings(
-    flags: Mapping[str, object] | None = None, environ: Mapping[str, str] | None = None, config_file: Path | None = None
+    flags: Mapping[str, object] | None = None,
+    environ: Mapping[str, str] | None = None,
+    config_file: str | Path | None = None,
 ) -> Settings:
     """The settings in force. ``environ`` is the process's own unless given.
 
     ``flags`` are by name of setting; None and ``()`` mean that the flag was not given, and an empty variable is not
-    set. A ``config_file`` that is named must exist; without one, ``config.toml`` in `config_folder` is read if it is
-    there. Folders named in the file are relative to it. What is given higher up replaces a value whole, lists too.
+    set. A ``config_file`` that is named must exist; without one (or with ""), ``config.toml`` in `config_folder` is
+    read if it is there. Folders named in the file are relative to it. What is given higher up replaces a value whole,
+    lists too.
     UsageError says what is wrong and where.
     """
     environ = os.environ if environ is None else environ
@@ -356,9 +359,9 @@ def mcp_server(name: str, value: Any, place: str) -> McpServer:
     return McpServer(name, tuple(command), url, tuple(env.items()), asks)
 
 
-def _read_file(named: Path | None, environ: Mapping[str, str]) -> tuple[Path, Mapping[str, object]]:
-    file = config_folder(environ) / "config.toml" if named is None else expanded(named).absolute()
-    if named is None and not file.exists():
+def _read_file(named: str | Path | None, environ: Mapping[str, str]) -> tuple[Path, Mapping[str, object]]:
+    file = expanded(named).absolute() if named else config_folder(environ) / "config.toml"
+    if not named and not file.exists():
         return file, {}
     import tomllib
 

@@ -13,7 +13,8 @@ import os
 import select
 import stat
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -98,6 +99,17 @@ def expanded(path: str | os.PathLike[str]) -> Path:
         return Path(path).expanduser()
     except RuntimeError:
         return Path(path)
+
+
+@contextmanager
+def in_place_of(path: Path) -> Iterator[Path]:
+    """A path to write to, which takes the place of this one at the end, and is removed if that is not reached."""
+    half = path.with_name(f"{path.name}.{os.getpid()}.part")
+    try:
+        yield half
+        half.replace(path)
+    finally:
+        half.unlink(missing_ok=True)
 
 
 def open_flags(*names: str) -> int:

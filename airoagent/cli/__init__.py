@@ -49,9 +49,10 @@ def main(argv: "Sequence[str] | None" = None) -> None:
     for name in ("stdin", "stdout", "stderr"):  # None where it was closed (`<&-`)
         if getattr(sys, name) is None:
             setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_RDWR), "r" if name == "stdin" else "w"))
-    for stream in (sys.stdout, sys.stderr):
+    for stream in (sys.stdin, sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
-            # A lone surrogate on a page must not end the program; a pipe on Windows would be in an old code page.
+            # A lone surrogate on a page, or a stray byte that is read, must not end the program; a pipe on Windows
+            # would be in an old code page.
             stream.reconfigure(errors="replace", encoding="utf-8" if os.name == "nt" else None)
     sys.exit(run(args))
 

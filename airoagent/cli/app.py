@@ -140,18 +140,8 @@ def run(args: list[str]) -> int:
     """Run the command line; the exit code."""
     trace = "--traceback" in args
     args = [arg for arg in args if arg != "--traceback"]
-    # The first Ctrl-C (or stop by the system) ends a run cleanly; the second ends the program, whatever still runs.
-    interrupted = False
-
-    def interrupt(number: int, frame: Any) -> None:
-        nonlocal interrupted
-        if interrupted or _importing(frame):
-            os._exit(130)
-        interrupted = True
-        raise KeyboardInterrupt
-
     try:
-        before = {number: signal.signal(number, interrupt) for number in (signal.SIGINT, signal.SIGTERM)}
+        before = catch_interrupts()
         color = _colored(args)
         with click.Context(cli, color=color).scope(cleanup=False):  # also for what is printed outside any verb
             code = _run(args, trace, color)
@@ -160,6 +150,30 @@ def run(args: list[str]) -> int:
     except KeyboardInterrupt:
         return 130
     return code
+
+
+def catch_interrupts() -> dict[int, Any]:
+    """Let Ctrl-C (or a stop by the system) end a run cleanly, and the next one the program, whatever still runs.
+
+    Returns the handlers before.
+    """
+    interrupted = False
+
+    def interrupt(number: int, frame: Any) -> None:
+        nonlocal interrupted
+        if interrupted or _importing(frame):
+            os._exit(130)
+        interrupted = True
+        raise KeyboardInterrupt(number)
+
+    return {number: signal.signal(number, interrupt) for number in (signal.SIGINT, signal.SIGTERM)}
+
+
+def go_on_after(stop: KeyboardInterrupt) -> None:
+    """Let the next Ctrl-C end what runs then, as the last one did. A stop by the system is raised again."""
+    if signal.SIGTERM in stop.args:
+        raise stop
+    catch_interrupts()
 
 
 def _importing(frame: Any) -> bool:
@@ -214,7 +228,6 @@ def _run(args: list[str], trace: bool, color: bool | None) -> int:
 
 
 def _of_the_system(error: OSError) -> AiroError:
-    """An error of the operating system as one of ours."""
     if error.errno in _FULL:
         _silence(sys.stdout)  # Python would try once more at exit
         return AiroError(f"the output cannot be written: {error.strerror}", "free some space, or write somewhere else")
@@ -245,7 +258,6 @@ def _width() -> int:
 
 
 def _report(error: AiroError, args: list[str]) -> int:
-    """Print an error on stderr; its exit code."""
     from airoagent.cli.output import print_error
 
     print_error(error, "--json" in args)

@@ -18,7 +18,6 @@ from airoagent.cli.options import (
     SEARCH_SETTINGS,
     Rule,
     agent_options,
-    complete,
     continue_options,
     display_options,
     refuses,
@@ -149,13 +148,7 @@ _OF_MODEL = [name for name, (_, one) in declared_settings().items() if one.group
 )
 @click.option("--fix", is_flag=True, help="With --check: print the repaired text.")
 @click.option("--forecast", "foretell", is_flag=True, help="Say what running the plan will take: calls, tokens, time.")
-@click.option(
-    "--format",
-    "form",
-    metavar="mermaid|dot|text",
-    shell_complete=complete(lambda: ("mermaid", "dot", "text")),
-    help="Print the plan as a diagram.",
-)
+@click.option("--format", "form", type=click.Choice(["mermaid", "dot", "text"]), help="Print the plan as a diagram.")
 @click.option("--json", "as_json", is_flag=True, help="Print the plan (with --check, also the findings) as JSON.")
 @refuses(
     Rule(
@@ -209,19 +202,14 @@ def plan_command(
 
 def _write(agent: Agent, question: str, as_json: bool) -> tuple[str, Plan]:
     """What the model wrote, and its plan. Text that is not a plan is shown whole, since it is not recorded."""
-    written: list[str] = []
-
-    def watch(event: Event) -> None:
-        if isinstance(event, PlanWritten):
-            written.append(event.text)
-
+    events: list[Event] = []
     try:
-        plan = agent.plan(question, watch=watch)
+        plan = agent.plan(question, watch=events.append)
     except PlanError as error:
         if not as_json:
             click.echo(plain(error.text.rstrip("\n")) + "\n", err=True)
         raise
-    return written[0], plan
+    return [event.text for event in events if isinstance(event, PlanWritten)][-1], plan  # the first may be refused
 
 
 def _check(
@@ -268,10 +256,10 @@ def _findings(findings: tuple[Diagnostic, ...], text: str, name: str, err: bool)
         click.echo(visible(render_diagnostic(found, text, name)), err=err)
 
 
-def _picture(plan: Plan, form: str) -> None:
+def _picture(plan: Plan, form: Any) -> None:
     from airoagent.plan.drawing import draw_plan
 
-    click.echo(visible(draw_plan(plan, form).rstrip("\n")))  # type: ignore[arg-type]
+    click.echo(visible(draw_plan(plan, form).rstrip("\n")))
 
 
 @click.command("run")

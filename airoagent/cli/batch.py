@@ -220,7 +220,6 @@ class Progress:
             self._times.append(time.monotonic())
 
     def show(self, asked: Asked, row: Row) -> None:
-        """Print the line of a question that has finished."""
         self._count += 1
         self._times.append(time.monotonic())
         rate = (len(self._times) - 1) / max(self._times[-1] - self._times[0], 1e-6)

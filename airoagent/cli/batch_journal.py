@@ -23,7 +23,7 @@ import click
 from airoagent import extras
 from airoagent.cli.batch_questions import Asked
 from airoagent.errors import NOT_ANSWERED, UsageError
-from airoagent.textfiles import expanded, open_flags, set_blocking
+from airoagent.textfiles import expanded, in_place_of, open_flags, set_blocking
 
 Row = dict[str, Any]
 
@@ -110,7 +110,6 @@ class Journal:
                 yield asked
 
     def close(self) -> None:
-        """Delete the database."""
         with self._lock:
             self._closed = True
             self._db.close()
@@ -124,7 +123,6 @@ class Output:
         self._started = started
 
     def write(self, row: Row) -> None:
-        """Write the row of a question that has finished."""
         click.echo(json.dumps(row, ensure_ascii=False), file=self._lines)
         self._lines.flush()
 
@@ -233,6 +231,8 @@ def _parquet(path: Path, questions: IO[bytes], journal: Journal, recorded: bool)
         path = expanded(path)
         lines = path.with_name(path.name + ".jsonl")
         earlier = path.exists() and not lines.exists()
+        if path.exists() and not path.is_file():  # a pipe or a device, whose place the file would take
+            raise ValueError("it is not a regular file")
     except (OSError, ValueError) as error:
         raise _unwritable(str(path), error) from error
     if earlier:
@@ -267,9 +267,12 @@ def _lines_from_parquet(path: Path, lines: Path) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    half = lines.with_name(lines.name + ".part")
     try:
-        with pq.ParquetFile(path) as file, half.open("w", encoding="utf-8", newline="\n") as written:
+        with (
+            pq.ParquetFile(path) as file,
+            in_place_of(lines) as half,
+            half.open("w", encoding="utf-8", newline="\n") as written,
+        ):
             if not file.schema_arrow.equals(_schema()):
                 raise UsageError(f"{path} was not written by airo batch", "choose another --out")
             for batch in file.iter_batches(_ROWS):
@@ -277,11 +280,8 @@ def _lines_from_parquet(path: Path, lines: Path) -> None:
                     if row["line"] is None:
                         del row["line"]
                     written.write(json.dumps(row, ensure_ascii=False) + "\n")
-        half.replace(lines)
     except (pa.ArrowException, OSError) as error:
         raise UsageError(f"{path} cannot be read: {error}", "choose another --out") from error
-    finally:
-        half.unlink(missing_ok=True)
 
 
 def _parquet_from_lines(lines: Path, path: Path) -> None:
@@ -289,37 +289,18 @@ def _parquet_from_lines(lines: Path, path: Path) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    half = path.with_name(path.name + ".part")
     with contextlib.closing(sqlite3.connect("")) as db, lines.open("rb") as file:
-        db.execute("CREATE TABLE last (id, question, at, PRIMARY KEY (id, question)) WITHOUT ROWID")
-        for at, row in _rows(file):
-            db.execute("INSERT OR REPLACE INTO last VALUES (?, ?, ?)", (row["id"], row["question"], at))
+        db.execute("CREATE TABLE last (id, question, at, line, PRIMARY KEY (id, question))")
+        for at, line in enumerate(file):
+            with contextlib.suppress(
+                ValueError, RecursionError, TypeError, LookupError, sqlite3.Error
+            ):  # lines that were cut off
+                row = json.loads(line)
+                db.execute("INSERT OR REPLACE INTO last VALUES (?, ?, ?, ?)", (row["id"], row["question"], at, line))
+        found = db.execute("SELECT line FROM last ORDER BY at")
         try:
-            with pq.ParquetWriter(half, _schema()) as writer:
-                group: list[Row] = []
-                file.seek(0)
-                for at, row in _rows(file):
-                    last = db.execute("SELECT at FROM last WHERE id = ? AND question = ?", (row["id"], row["question"]))
-                    group += [row] if last.fetchone()[0] == at else []
-                    if len(group) == _ROWS:
-                        writer.write_table(pa.Table.from_pylist(group, _schema()))
-                        group = []
-                writer.write_table(pa.Table.from_pylist(group, _schema()))
-            half.replace(path)
+            with in_place_of(path) as half, pq.ParquetWriter(half, _schema()) as writer:
+                while group := [json.loads(line) for (line,) in found.fetchmany(_ROWS)]:
+                    writer.write_table(pa.Table.from_pylist(group, _schema()))
         except (pa.ArrowException, OSError) as error:
             raise UsageError(f"{path} cannot be written: {error}", f"the answers are in {lines}") from error
-        finally:
-            half.unlink(missing_ok=True)
-
-
-def _rows(lines: IO[bytes]) -> Iterator[tuple[int, Row]]:
-    """The rows, each with the offset of its line; lines that were cut off are skipped."""
-    at = 0
-    for line in lines:
-        try:
-            row = json.loads(line)
-        except (ValueError, RecursionError):
-            row = None
-        if isinstance(row, dict) and isinstance(row.get("id"), str) and isinstance(row.get("question"), str):
-            yield at, row
-        at += len(line)

@@ -162,7 +162,6 @@ class Here:
         self._agent = agent
 
     async def answer(self, asked: Asked, run: str) -> Row:
-        """See `Place`."""
         return (await run_row(self._agent, asked, run))[0]
 
     def close(self) -> None:
@@ -239,7 +238,6 @@ class Job:
                 future.set_exception(Lost())
 
     async def answer(self, asked: Asked, run: str) -> Row:
-        """See `Place`."""
         self._asked[run] = asyncio.get_running_loop().create_future()
         try:
             await self._send({"asked": asdict(asked), "run": run})

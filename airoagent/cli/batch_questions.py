@@ -120,7 +120,6 @@ def _numbered(lines: IO[bytes], file: str) -> Iterator[tuple[int, bytes]]:
 
 
 def _read_bytes(lines: IO[bytes], file: str, most: int) -> bytes:
-    """The next line, or its first ``most`` bytes."""
     try:
         return lines.readline(most)
     except OSError as error:
@@ -128,7 +127,6 @@ def _read_bytes(lines: IO[bytes], file: str, most: int) -> bytes:
 
 
 def _skip_line(lines: IO[bytes], file: str, number: int) -> None:
-    """Skip the rest of a line that is too long."""
     for _ in range(64):
         piece = _read_bytes(lines, file, _LONGEST)
         if not piece or piece.endswith(b"\n"):

@@ -296,10 +296,16 @@ def suspended() -> Iterator[None]:
 
 
 class _LiveDisplay(Display):
-    """On a terminal: the same lines, and below them the steps that are running, with the seconds so far."""
+    """On a terminal: one line that moves and is taken away at the end.
 
-    def __init__(self, stream: TextIO, color: bool) -> None:
+    Above it stay the plan and a line for each step (``verbose``), or only what went wrong.
+    """
+
+    def __init__(self, stream: TextIO, color: bool, verbose: bool) -> None:
         super().__init__(stream, color)
+        self._verbose = verbose
+        self._writing = False
+        self._done = self._all = 0  # steps
         self._bar = ""
         self._resumed = False  # the live view starts when the user has answered
         from rich.console import Console
@@ -317,12 +323,22 @@ class _LiveDisplay(Display):
         )
 
     def __call__(self, event: Event) -> None:
-        super().__call__(event)
-        if isinstance(event, StepStarted):
+        if self._verbose or not isinstance(event, PlanText | PlanParsed | StepFinished):
+            super().__call__(event)
+        match event:
+            case PlanText():
+                self._writing = True
+            case PlanParsed():
+                self._writing = False
+                self._all = event.text.count("\n:") + event.text.startswith(":")
+            case StepFinished():
+                self._open.pop(event.step, None)
+                self._done += 1
+            case RunFinished():
+                self._resumed = False
+                self.live.stop()
+        if isinstance(event, StepStarted) or (isinstance(event, PlanText) and not self._verbose):
             self._start()
-        elif isinstance(event, RunFinished):
-            self._resumed = False
-            self.live.stop()
 
     def pause(self) -> None:
         self._resumed = self._resumed or self.live.is_started
@@ -362,47 +378,9 @@ class _LiveDisplay(Display):
         self._bar = "" if event.done == event.total or event.at - since < 1.0 else _amount(event)
 
     def _running(self) -> ConsoleRenderable:
-        from rich.console import Group
+        """The line, after a spinner; what does not fit is cut, so that it stays one."""
         from rich.text import Text
 
-        now = time.time()
-        rows = [
-            self._spun(f"{self._head_of(step, tool)}  {now - since:6.0f} s")
-            for step, (tool, since) in sorted(self._open.items())
-        ]
-        return Group(*rows, Text(self._bar))
-
-    def _spun(self, line: str) -> ConsoleRenderable:
-        """A line after the spinner; what does not fit is cut, so that it stays one."""
-        from rich.text import Text
-
-        frame = cast(Text, self._spinner.render(time.monotonic()))
-        return Text.assemble(frame, " ", line, no_wrap=True, overflow="ellipsis")
-
-
-class _MovingLine(_LiveDisplay):
-    """On a terminal by default: one line that moves and is taken away. What went wrong gets a line that stays."""
-
-    def __init__(self, stream: TextIO, color: bool) -> None:
-        self._writing = False
-        self._done = self._all = 0
-        super().__init__(stream, color)  # which may draw at once
-
-    def __call__(self, event: Event) -> None:
-        match event:
-            case PlanText():
-                self._writing = True
-                self._start()
-            case PlanParsed():
-                self._writing = False
-                self._all = event.text.count("\n:") + event.text.startswith(":")
-            case StepFinished():
-                self._open.pop(event.step, None)
-                self._done += 1
-            case _:
-                super().__call__(event)
-
-    def _running(self) -> ConsoleRenderable:
         of = f" of {self._all}" if self._all else ""
         line = "writing the plan" if self._writing else f"{self._done}{of} steps"
         if self._bar:
@@ -411,7 +389,8 @@ class _MovingLine(_LiveDisplay):
             step, (tool, since) = min(self._open.items())
             others = f"  (+{len(self._open) - 1})" if len(self._open) > 1 else ""
             line = f"{self._head_of(step, tool)}  {time.time() - since:6.0f} s  {self._done}{of}{others}"
-        return self._spun(line)
+        frame = cast(Text, self._spinner.render(time.monotonic()))
+        return Text.assemble(frame, " ", line, no_wrap=True, overflow="ellipsis")
 
 
 def _json_lines(stream: TextIO) -> Callable[[Event], None]:
@@ -432,7 +411,7 @@ def make_display(kind: str, color: str) -> Callable[[Event], None] | None:
     if kind == "json":
         return _json_lines(stream)
     if kind == "rich" or (kind == "auto" and terminal):
-        _on_screen[:] = [(_LiveDisplay if kind == "rich" else _MovingLine)(stream, colored)]
+        _on_screen[:] = [_LiveDisplay(stream, colored, kind == "rich")]
     else:
         _on_screen[:] = [Display(stream, colored)]
     return _on_screen[0]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import platform
 import socket
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -16,7 +16,8 @@ import click
 from airoagent.cli.app import EXIT_CODES, VERBS, cli
 from airoagent.cli.display import make_display, plain
 from airoagent.cli.inputs import open_store
-from airoagent.cli.options import complete, json_lines_option, list_group
+from airoagent.cli.options import complete, config_option, json_lines_option, list_group
+from airoagent.cli.output import echo
 from airoagent.errors import AiroError, ModelError, UsageError
 from airoagent.events import Progress
 from airoagent.extras import has, install
@@ -26,7 +27,6 @@ from airoagent.textfiles import expanded
 
 if TYPE_CHECKING:
     from airoagent.models.shared_models import SharedModel
-
 
 _FITS = {"gpu": "fits the GPU", "cpu": "fits memory", "no": "too large", "unknown": ""}
 
@@ -42,35 +42,27 @@ def models_command(as_json: bool) -> None:
     from airoagent.models.local.machine import this_machine
     from airoagent.models.packaged import PACKAGED, packaged_file
 
-    shared = _shared()
-    if as_json:
-        click.echo(json.dumps(asdict(open_model("extractive").info)))
-    else:
-        click.echo(f"{'extractive':<12}built in, no weights: quotes its sources, does not reason")
+    def comment(text: str) -> None:
+        if not as_json:
+            click.echo(text)
+
+    text = f"{'extractive':<12}built in, no weights: quotes its sources, does not reason"
+    echo(open_model("extractive").info, text, as_json)
     for name, packaged in PACKAGED.items():
         cached = packaged_file(name).is_file()
-        if as_json:
-            kept = ("file", "context", "licence", "style")
-            about = {"name": name, "memory": packaged.size / 1e9} | {key: getattr(packaged, key) for key in kept}
-            fits = where_it_fits(packaged.size / 1e9, this_machine())
-            click.echo(json.dumps({"model": about, "cached": cached, "fits": fits}))
-        else:
-            state = "downloaded" if cached else f"airo pull {name}; not downloaded"
-            window = f"{packaged.context // 1024}k"
-            shown = f"{packaged.size / 1e6:.0f} MB, {window}, {packaged.style}, {packaged.licence}"
-            click.echo(f"{name:<12}{shown}  {state}")
-    if as_json:
-        for one in shared:
-            click.echo(json.dumps({"model": asdict(one), "cached": True}, default=str))
-        for row in list_models():
-            click.echo(json.dumps(asdict(row)))
-        return
+        kept = ("file", "context", "licence", "style")
+        about = {"name": name, "memory": packaged.size / 1e9} | {key: getattr(packaged, key) for key in kept}
+        fits = where_it_fits(packaged.size / 1e9, this_machine())
+        state = "downloaded" if cached else f"airo pull {name}; not downloaded"
+        shown = f"{packaged.size / 1e6:.0f} MB, {packaged.context // 1024}k, {packaged.style}, {packaged.licence}"
+        echo({"model": about, "cached": cached, "fits": fits}, f"{name:<12}{shown}  {state}", as_json)
+    shared = _shared()
     if shared:
-        click.echo("\nALREADY HERE: give the name to -m")
+        comment("\nALREADY HERE: give the name to -m")
     for one in shared:
-        click.echo(f"{one.size / 1e9:5.1f} GB  {one.program:<12}  {one.name}")
+        echo({"model": one, "cached": True}, f"{one.size / 1e9:5.1f} GB  {one.program:<12}  {one.name}", as_json)
     line = "{:<28} {:>7} {:>6} {:<9} {:<12} {}"
-    click.echo("\n" + line.format("NAME", "4 BITS", "WINDOW", "STYLE", "LICENCE", "HERE"))
+    comment("\n" + line.format("NAME", "4 BITS", "WINDOW", "STYLE", "LICENCE", "HERE"))
     # Downloaded models come first, those that do not fit last, and the models of today before those of 2023.
     for row in sorted(
         list_models(), key=lambda row: (not row.cached, row.fits == "no", row.model.style == "airoboros")
@@ -78,9 +70,9 @@ def models_command(as_json: bool) -> None:
         model, here = row.model, "downloaded" if row.cached else _FITS[row.fits]
         name = model.name if len(model.name) <= 28 else f"{model.name}\n{'':28}"
         memory, window, licence = f"{model.memory:.1f} GB", f"{model.context // 1024}k", model.licence.partition(",")[0]
-        click.echo(line.format(name, memory, window, model.style, licence, here).rstrip())
-    click.echo("\n4 BITS: the memory it takes at 4 bits; fits memory: it runs on the CPU, slowly.")
-    click.echo("For the terms of the licence and GGUF sizes: airo models show NAME")
+        echo(row, line.format(name, memory, window, model.style, licence, here).rstrip(), as_json)
+    comment("\n4 BITS: the memory it takes at 4 bits; fits memory: it runs on the CPU, slowly.")
+    comment("For the terms of the licence and GGUF sizes: airo models show NAME")
 
 
 def _shared() -> list[SharedModel]:
@@ -128,7 +120,7 @@ def show(name: str, options: tuple[tuple[str, str], ...]) -> None:
     _echo_object({**asdict(known), "cached": row.cached, "fits": row.fits, "gguf": gguf})
 
 
-def _echo_object(shown: Mapping[str, Any]) -> None:
+def _echo_object(shown: dict[str, Any]) -> None:
     """Print a JSON object with a line for each value, and for each object of a list."""
     lines = []
     for key, value in shown.items():
@@ -228,13 +220,10 @@ def doctor_command(model: str | None, as_json: bool) -> int:
         _checked("records", _records),
     ]
     for finding in findings:
-        if as_json:
-            click.echo(json.dumps(asdict(finding)))
-            continue
         color = "green" if finding.well else "red" if finding.needed else "yellow"
         mark = click.style("ok  " if finding.well else "no  ", fg=color)
         cure = f"  -> {finding.cure}" if finding.cure and not finding.well else ""
-        click.echo(f"{mark}{finding.subject:<16} {finding.seen}{cure}")
+        echo(finding, f"{mark}{finding.subject:<16} {finding.seen}{cure}", as_json)
     return 0 if all(finding.well for finding in findings if finding.needed) else 3
 
 
@@ -246,8 +235,6 @@ _PACKAGES = (
     ("gguf", "GGUF files", ("xllamacpp",)),
     ("", "web pages", ("trafilatura", "protego")),
 )
-
-
 _ELSEWHERE = ("scripted:", "http://", "https://", "ollama:", "lmstudio:")  # models that need no package here
 
 
@@ -353,10 +340,10 @@ def _records() -> Check:
 
 @click.command("config")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-@click.option("--config", "config_file", metavar="FILE", help="Read this config file instead of your own.")
+@config_option
 def config_command(as_json: bool, config_file: str | None) -> None:
     """Show each setting, its value and where it comes from: an AIRO_ variable, the config file or the default."""
-    settings = load_settings(config_file=Path(config_file) if config_file else None)
+    settings = load_settings(config_file=config_file)
     rows = [(name, getattr(settings, name), origin) for name, origin in settings.origins.items()]
     folders = {"config": config_folder(), "state": state_folder(), "cache": cache_folder()}
     if as_json:
@@ -397,15 +384,14 @@ def index_command(paths: tuple[str, ...], as_json: bool) -> None:
         click.echo("what has been read is kept; the same command continues", err=True)
         raise
     for address, refreshed in zip(documents.addresses, done, strict=True):
-        if as_json:
-            record = {**asdict(refreshed), "skipped": dict(refreshed.skipped), "problems": dict(refreshed.problems)}
-            click.echo(json.dumps({"folder": address, "indexed": refreshed.indexed, **record}))
-            continue
-        click.echo(f"{address}  {refreshed.line}")
-        for path, problem in refreshed.problems[:20]:
-            click.echo(f"note: {plain(path)} {plain(problem, 300)}", err=True)
-        if refreshed.problems[20:]:
-            click.echo(f"note: {len(refreshed.problems) - 20:,} more cannot be read; --json lists them all", err=True)
+        record = {"folder": address, "indexed": refreshed.indexed, **asdict(refreshed)}
+        record |= {"skipped": dict(refreshed.skipped), "problems": dict(refreshed.problems)}
+        echo(record, f"{address}  {refreshed.line}", as_json)
+        notes = [f"{plain(path)} {plain(problem, 300)}" for path, problem in refreshed.problems]
+        if notes[20:]:
+            notes[20:] = [f"{len(notes) - 20:,} more cannot be read; --json lists them all"]
+        for note in () if as_json else notes:
+            click.echo(f"note: {note}", err=True)
 
 
 COMPLETION = """\
@@ -414,8 +400,6 @@ Add the line for your shell to its startup file; Tab then completes commands, op
   bash, in ~/.bashrc:                  eval "$(_AIRO_COMPLETE=bash_source airo)"
   zsh, in ~/.zshrc:                    eval "$(_AIRO_COMPLETE=zsh_source airo)"
   fish, in ~/.config/fish/config.fish: _AIRO_COMPLETE=fish_source airo | source"""
-
-
 TOPICS = {"completion": COMPLETION, "exit-codes": EXIT_CODES}
 
 
@@ -441,9 +425,5 @@ def help_command(ctx: click.Context, topic: str | None) -> None:
         from difflib import get_close_matches
 
         near = get_close_matches(topic, [*VERBS, *TOPICS], n=1)
-        raise UsageError(
-            f"no help on {topic!r}",
-            f"did you mean `airo help {near[0]}`?"
-            if near
-            else f"topics are the commands, {' and '.join(TOPICS)}; see: airo help",
-        )
+        topics = f"topics are the commands, {' and '.join(TOPICS)}; see: airo help"
+        raise UsageError(f"no help on {topic!r}", f"did you mean `airo help {near[0]}`?" if near else topics)

@@ -15,7 +15,7 @@ import click
 from airoagent.cli.launch import make_agent
 from airoagent.cli.options import SEARCH_RULE, agent_options, refuses
 from airoagent.errors import StoreError, UsageError
-from airoagent.textfiles import read_text
+from airoagent.textfiles import MOST_TRACE, read_text
 
 if TYPE_CHECKING:
     from airoagent.agent import Agent
@@ -152,7 +152,7 @@ def _results(file: str) -> tuple[Result, ...]:
     from airoagent.evaluation.scores import read_result
 
     try:
-        found = tuple(read_result(line) for line in read_text(file).split("\n") if line.strip())
+        found = tuple(read_result(line) for line in read_text(file, most=MOST_TRACE).split("\n") if line.strip())
     except (ValueError, TypeError, RecursionError) as error:
         raise UsageError(f"{file} is not the --out file of an evaluation", "write one with --out") from error
     if not found:
@@ -162,18 +162,17 @@ def _results(file: str) -> tuple[Result, ...]:
 
 def _table(sets: Mapping[str, Sequence[Result]], model: str) -> Iterator[str]:
     """The figures of the sets side by side; the last set, this evaluation's, is compared with the others."""
-    from airoagent.evaluation.scores import Summary, paired, shown_figure, summary
+    from airoagent.evaluation.scores import FIGURES, paired, shown_figure, summary
 
     *others, now = sets
-    figures = [summary(results) for results in sets.values()]
-    yield f"{figures[-1].questions:,} question{'s' * (figures[-1].questions != 1)}, {model}"
+    figures, count = [summary(results) for results in sets.values()], len(sets[now])
+    yield f"{count:,} question{'s' * (count != 1)}, {model}"
     if others:
         yield " " * 13 + "".join(f"{name[:30]:<32}" for name in sets).rstrip()
-    for one in dataclasses.fields(Summary)[1:]:
-        values = [getattr(each, one.name) for each in figures]
-        if any(value is not None for value in values):
-            cells = ("" if value is None else shown_figure(value, one.name) for value in values)
-            yield f"{one.name:<12} " + "".join(f"{cell:<32}" for cell in cells).rstrip()
+    for name in FIGURES:
+        if any(name in one for one in figures):
+            cells = (shown_figure(one[name], name) if name in one else "" for one in figures)
+            yield f"{name:<12} " + "".join(f"{cell:<32}" for cell in cells).rstrip()
     for name in others:
         gain, chance = paired(sets[name], sets[now])
         yield f"{'gain':<12} {shown_figure(gain, 'holds')}  in holds over {name}; p = {chance:.3f}"
@@ -182,17 +181,19 @@ def _table(sets: Mapping[str, Sequence[Result]], model: str) -> Iterator[str]:
 
 
 def _as_json(sets: Mapping[str, Sequence[Result]]) -> str:
-    from airoagent.evaluation.scores import paired, summary
+    from airoagent.evaluation.scores import FIGURES, paired, summary
+
+    def whole(results: Sequence[Result]) -> dict[str, Any]:
+        figures = {name: dataclasses.asdict(figure) for name, figure in summary(results).items()}
+        return {"questions": len(results), **dict.fromkeys(FIGURES), **figures}
 
     *others, now = sets
-    whole: dict[str, Any] = dataclasses.asdict(summary(sets[now]))
-    for name in others:
-        one: dict[str, Any] = dataclasses.asdict(summary(sets[name]))
+    compared = {name: whole(sets[name]) for name in others}
+    for name, one in compared.items():
         for score in ("holds", "tokens"):
             gain, chance = paired(sets[name], sets[now], score)
             one[f"gain_in_{score}"] = {**dataclasses.asdict(gain), "chance": chance}
-        whole.setdefault("against", {})[name] = one
-    return json.dumps(whole, indent=2)
+    return json.dumps(whole(sets[now]) | ({"against": compared} if others else {}), indent=2)
 
 
 def _page(title: str, sets: Mapping[str, Sequence[Result]], agent: Agent) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import dataclasses
 import json
 import math
@@ -15,7 +14,8 @@ import click
 
 from airoagent.cli.approve import agreed
 from airoagent.cli.display import plain
-from airoagent.errors import LimitReached, StoreError, UsageError
+from airoagent.cli.inputs import newest_runs
+from airoagent.errors import LimitReached, UsageError
 
 if TYPE_CHECKING:
     from airoagent.agent import Agent
@@ -28,15 +28,9 @@ _RUNS = 60  # newest runs on record, from which the forecast learns
 
 def _habits(agent: Agent) -> Habits:
     from airoagent.recorded.forecast import learned
-    from airoagent.records.run_record import Run
 
     store = agent.session.records.open()
-    runs: list[Run] = []
-    if store is not None:
-        for row in store.list(_RUNS):
-            with contextlib.suppress(StoreError):  # a damaged run is left out
-                runs.append(Run.from_events(store.events(row.id)))
-    return learned(runs, agent.model.info.name)
+    return learned(() if store is None else newest_runs(store, _RUNS), agent.model.info.name)
 
 
 def _forecast(agent: Agent, plan: Plan) -> tuple[Forecast, Habits]:
@@ -71,7 +65,6 @@ def forecast_json(agent: Agent, settings: Settings, plan: Plan) -> dict[str, Any
 
 
 def forecast_lines(agent: Agent, settings: Settings, plan: Plan) -> Iterator[str]:
-    """The forecast as lines of text."""
     found, habits = _forecast(agent, plan)
     yield f"forecast, from {habits.runs} recorded run{'s' * (habits.runs != 1)}:"
     yield f"  tool calls   {len(found.steps)}"

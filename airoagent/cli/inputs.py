@@ -18,6 +18,7 @@ import os
 import select
 import stat
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
@@ -35,13 +36,8 @@ if TYPE_CHECKING:
     from airoagent.records.store import Store
     from airoagent.toolbox.tool import Toolbox
 
-
 _PATIENCE = 3.0  # seconds for the first byte
-
-
 _FOLDER = "split it into files in a folder and use --docs FOLDER"
-
-
 _QUIET = "(use `</dev/null` to skip the wait, `--context -` to wait longer)"
 
 
@@ -177,10 +173,18 @@ def edited_text(text: str, hint: str) -> str:
 
 
 def open_store() -> Store:
-    """The user's own store."""
     from airoagent.records.store import Store
 
     return Store(store_file())
+
+
+def newest_runs(store: Store, most: int, query: str = "") -> Iterator[Run]:
+    """The newest runs on record, with these words; a damaged one is left out."""
+    from airoagent.records.run_record import Run
+
+    for row in store.list(most, query):
+        with contextlib.suppress(StoreError):
+            yield Run.from_events(store.events(row.id))
 
 
 def load_run(word: str) -> Run:

@@ -128,13 +128,14 @@ def _hash(file: Path) -> str:
 def launch_flags(agent: Agent, settings: Settings, flags: dict[str, Any]) -> dict[str, Any]:
     """The flags that make such an agent elsewhere: whole paths, and what variables and the config file set."""
     launched = _launch_settings(agent, settings, all_flags(flags))
-    return {**launched.flags_for(all_flags({})), "no_store": not settings.store}
+    return {**launched.flags_for(all_flags({})), "no_store": not settings.store, "spans": settings.spans}
 
 
 def make_agent(flags: dict[str, Any], *, introduced: bool = True) -> tuple[Agent, Settings]:
     """The agent that flags, environment and config file describe, and the settings in force.
 
-    Unless the user knows the model (``introduced``), its note is printed.
+    MissingExtra if spans are asked for and cannot be sent. Unless the user knows the model (``introduced``), its note
+    is printed.
     """
     given = all_flags(flags)
     flags = dict(given)
@@ -144,7 +145,7 @@ def make_agent(flags: dict[str, Any], *, introduced: bool = True) -> tuple[Agent
         flags["cache"] = 0.0
     if flags.pop("no_store"):
         flags["store"] = False
-    settings = load_settings(flags, config_file=Path(config_file) if config_file else None)
+    settings = load_settings(flags, config_file=config_file)
     declared = {name: one for name, (_, one) in declared_settings().items()}
     for_tools = {name: getattr(settings, name) for name, one in declared.items() if one.for_tools}
     for_tools["sites"] = ",".join(settings.sites)
@@ -177,11 +178,29 @@ def make_agent(flags: dict[str, Any], *, introduced: bool = True) -> tuple[Agent
         if agent.model.info.note and not introduced:
             click.echo(plain(f"model: {agent.model.info.name} - {agent.model.info.note}"), err=True)
         agent.on_broken_tool(lambda broken: click.echo(f"note: {plain(str(broken))}", err=True))
+    if settings.spans != "off":
+        _send_spans(agent, settings)
     if settings.ask_above:
         agent.session.check_plan = asking_above(agent, settings.ask_above)
     if settings.store:
         agent.session.started_with = json.dumps(asdict(_launch_settings(agent, settings, given)))
     return agent, settings
+
+
+def _send_spans(agent: Agent, settings: Settings) -> None:
+    """Send the spans of each run; the last ones at the end, so that no answer waits for a collector."""
+    import atexit
+
+    from airoagent.view.spans import exported_spans
+
+    agent.session.observe, finish = exported_spans(contents=settings.spans == "contents")
+
+    def send() -> None:
+        failure = finish()
+        if failure and settings.display != "none":
+            click.echo(f"note: {plain(failure)}", err=True)
+
+    atexit.register(send)
 
 
 def agent_for(run: Run, flags: dict[str, Any]) -> tuple[Agent, Settings]:

@@ -3,28 +3,24 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import tomllib
 from dataclasses import asdict, replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from airoagent.cli.display import plain
-from airoagent.cli.options import json_lines_option
+from airoagent.cli.options import config_option, json_lines_option
+from airoagent.cli.output import echo
 from airoagent.errors import UsageError
 from airoagent.settings import config_folder, load_settings, mcp_server, private_file
-from airoagent.textfiles import expanded, read_text
+from airoagent.textfiles import expanded, in_place_of, read_text
 
 if TYPE_CHECKING:
     from airoagent.settings import McpServer
 
-_config_option = click.option(
-    "--config", "config_file", metavar="FILE", help="Use this config file instead of your own."
-)
-
+_NONE = "There are no MCP servers; add one: airo mcp add NAME COMMAND"
 _CREDENTIALS = re.compile("//[^/@]*@")
 
 
@@ -38,7 +34,7 @@ def mcp_command() -> None:
 @click.argument("server", nargs=-1, required=True, type=click.UNPROCESSED, metavar="COMMAND...|URL")
 @click.option("-e", "--env", multiple=True, metavar="NAME=VALUE", help="Set a variable for the server (repeatable).")
 @click.option("--side-effects/--no-side-effects", default=None, help="Ask before each call of its tools, or never.")
-@_config_option
+@config_option
 def add(
     name: str, server: tuple[str, ...], env: tuple[str, ...], side_effects: bool | None, config_file: str | None
 ) -> None:
@@ -72,10 +68,9 @@ def add(
         tomllib.loads(text)
         if not file.exists():
             private_file(file)
-        half = file.with_name(f"{file.name}.{os.getpid()}.part")
-        private_file(half)
-        half.write_text(text, encoding="utf-8")
-        half.replace(file)
+        with in_place_of(file) as half:
+            private_file(half)
+            half.write_text(text, encoding="utf-8")
     except tomllib.TOMLDecodeError as error:
         raise UsageError(f"the server cannot be added to {file}: {error}", "add its table by hand") from error
     except OSError as error:
@@ -99,36 +94,30 @@ def _table(server: McpServer) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _servers(config_file: str | None) -> tuple[McpServer, ...]:
-    return load_settings(config_file=Path(config_file) if config_file else None).mcp_servers
-
-
 @mcp_command.command("list")
 @json_lines_option
-@_config_option
+@config_option
 def list_(as_json: bool, config_file: str | None) -> None:
     """List the servers of the config file, without starting any. Values of variables and passwords are not shown."""
-    servers = _servers(config_file)
+    servers = load_settings(config_file=config_file).mcp_servers
     for server in servers:
         server = replace(server, url=_CREDENTIALS.sub("//", server.url))
-        if as_json:
-            record = asdict(server) | {"env": [key for key, _ in server.env]}
-            click.echo(json.dumps({key: value for key, value in record.items() if value not in ("", None, [], ())}))
-        else:
-            click.echo(f"{server.name:<20} {plain(server.url or ' '.join(server.command), 110)}")
+        record = asdict(server) | {"env": [key for key, _ in server.env]}
+        record = {key: value for key, value in record.items() if value not in ("", None, [], ())}
+        echo(record, f"{server.name:<20} {plain(server.url or ' '.join(server.command), 110)}", as_json)
     if not servers:
-        click.echo("There are no MCP servers; add one: airo mcp add NAME COMMAND", err=True)
+        click.echo(_NONE, err=True)
 
 
 @mcp_command.command("check")
 @click.argument("names", nargs=-1, metavar="[NAME...]")
 @json_lines_option
-@_config_option
+@config_option
 def check(names: tuple[str, ...], as_json: bool, config_file: str | None) -> int:
     """Start the servers (all, or those named), list their tools, and say what is wrong. Exit code 5 if one fails."""
     from airoagent.toolbox.mcp_servers import open_servers
 
-    servers = _servers(config_file)
+    servers = load_settings(config_file=config_file).mcp_servers
     if unknown := sorted(set(names) - {server.name for server in servers}):
         known = ", ".join(server.name for server in servers)
         raise UsageError(f"there is no MCP server called {unknown[0]}", f"known: {known}" if known else "airo mcp add")
@@ -140,19 +129,15 @@ def check(names: tuple[str, ...], as_json: bool, config_file: str | None) -> int
         tools = [tool for tool in opened.tools if tool.origin == origin]
         problems = [broken for broken in opened.broken if broken.origin == origin]
         failed = failed or any(broken.part == "all" for broken in problems)
-        if as_json:
-            names_of_tools = [tool.name for tool in tools]
-            problem_texts = [broken.error for broken in problems]
-            click.echo(json.dumps({"server": server.name, "tools": names_of_tools, "problems": problem_texts}))
-            continue
-        click.echo(f"{server.name}: {len(tools)} tool{'' if len(tools) == 1 else 's'}")
+        lines = [f"{server.name}: {len(tools)} tool{'' if len(tools) == 1 else 's'}"]
         for tool in tools:
             asks = " (asks first)" if tool.side_effects else ""
             parameters = ", ".join(one.name for one in tool.parameters)
-            click.echo(f"  {tool.name}({plain(parameters, 60)}){asks}  {plain(tool.description, 80)}")
-        for broken in problems:
-            click.echo(f"  problem: {plain(broken.error, 300)}")
+            lines.append(f"  {tool.name}({plain(parameters, 60)}){asks}  {plain(tool.description, 80)}")
+        lines += [f"  problem: {plain(broken.error, 300)}" for broken in problems]
+        record = {"tools": [tool.name for tool in tools], "problems": [broken.error for broken in problems]}
+        echo({"server": server.name, **record}, "\n".join(lines), as_json)
     opened.close()
     if not wanted:
-        click.echo("There are no MCP servers; add one: airo mcp add NAME COMMAND", err=True)
+        click.echo(_NONE, err=True)
     return 5 if failed else 0

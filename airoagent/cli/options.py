@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import wraps
-from pathlib import Path
 from typing import Any, Literal, TypeVar, get_args, get_origin
 
 import click
@@ -13,7 +12,7 @@ from click.core import ParameterSource
 
 from airoagent.errors import UsageError
 from airoagent.frozen import frozen
-from airoagent.settings import Declared, Group, config_folder, declared_settings, load_settings
+from airoagent.settings import Group, config_folder, declared_settings, load_settings
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -27,21 +26,6 @@ def _models() -> Iterable[str]:
     from airoagent.models.catalog import CATALOGUE
 
     return ("extractive", *(model.name for model in CATALOGUE))
-
-
-class _Setting(click.Option):
-    """The option of a setting; its former name, ``was``, is accepted and not shown."""
-
-    def __init__(self, *args: Any, was: str, **more: Any) -> None:
-        super().__init__(*args, **more)
-        self.was = was
-
-    def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
-        names, self.opts = self.opts, [name for name in self.opts if name != self.was]
-        try:
-            return super().get_help_record(ctx)
-        finally:
-            self.opts = names
 
 
 @frozen
@@ -104,14 +88,12 @@ def _is_met(context: click.Context, needs: Sequence[str], typed: set[str]) -> bo
         return True
     if not set(needs) & set(declared_settings()):
         return False
-    file = context.params.get("config_file")
-    settings = load_settings(config_file=Path(file) if file else None)
+    settings = load_settings(config_file=context.params.get("config_file"))
     own_tools = "tools" in needs and (config_folder() / "tools").is_dir()
     return own_tools or any(getattr(settings, name, None) for name in needs)
 
 
 def _shown(context: click.Context, name: str) -> str:
-    """A parameter as it is typed."""
     param = next(one for one in context.command.params if one.name == name)
     words = sorted((word for word in param.opts if word.startswith("-")), key=len)
     return words[-1] if words else param.make_metavar(context).strip("[].")
@@ -152,10 +134,7 @@ SEARCH_RULE = Rule(
 
 def setting_option(name: str) -> Callable[[F], F]:
     """The option of a setting; its value goes to `load_settings` as it was given."""
-    return _option(name, *declared_settings()[name])
-
-
-def _option(name: str, kind: Any, declared: Declared) -> Callable[[F], F]:
+    kind, declared = declared_settings()[name]
     form: dict[str, Any] = {"help": declared.help, "metavar": declared.shown or "N"}
     if kind is bool:
         form = {"help": declared.help, "is_flag": True, "default": None}
@@ -167,9 +146,11 @@ def _option(name: str, kind: Any, declared: Declared) -> Callable[[F], F]:
             form["type"] = click.Path(file_okay=declared.shown == "PATH")
     elif name == "model":
         form["shell_complete"] = complete(_models)
-    old = f"--{declared.was.replace('_', '-')}" if declared.was else ""
-    names = [word for word in (declared.short, f"--{name.replace('_', '-')}", old, name) if word]
-    return click.option(*names, cls=_Setting, was=old, **form)
+    option = click.option(*filter(None, (declared.short, f"--{name.replace('_', '-')}", name)), **form)
+    if not declared.was:
+        return option
+    former = click.option(f"--{declared.was.replace('_', '-')}", name, hidden=True, **form)
+    return lambda function: option(former(function))
 
 
 # Options that are not settings, each with its group and its parameter.
@@ -204,24 +185,21 @@ _OTHERS: tuple[tuple[Group, str, Callable[[Any], Any]], ...] = (
 )
 
 
-_CONFIG = click.option(
+config_option = click.option(
     "--config", "config_file", type=click.Path(), metavar="FILE", help="Use this config file instead of your own."
 )
-
-
 _JSON = click.option("--json", "as_json", is_flag=True, help="Print the whole run as one JSON object.")
-
-
 json_lines_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object per line.")
+
+
+def _with(options: Iterable[Callable[[Any], Any]], function: Any) -> Any:
+    for option in reversed(list(options)):
+        function = option(function)
+    return function
 
 
 def list_group(name: str, *options: Callable[[Any], Any]) -> Callable[[Callable[..., None]], click.Group]:
     """Turn a function that lists into a group of commands. Without a command the group lists, and so does ``list``."""
-
-    def with_options(function: Callable[..., None]) -> Callable[..., None]:
-        for option in reversed(options):
-            function = option(function)
-        return function
 
     def decorate(function: Callable[..., None]) -> click.Group:
         @wraps(function)
@@ -232,8 +210,8 @@ def list_group(name: str, *options: Callable[[Any], Any]) -> Callable[[Callable[
                 shown, hint = "a command after it", "put it after the command"
                 Rule(" ".join(flags), excludes="subcommand", shown=shown, hint=hint).check()
 
-        group = click.group(name, invoke_without_command=True)(with_options(whole))
-        group.command("list")(with_options(function))
+        group = click.group(name, invoke_without_command=True)(_with(options, whole))
+        group.command("list")(_with(options, function))
         return group
 
     return decorate
@@ -246,10 +224,10 @@ def _options(
     groups: tuple[Group, ...], without: Sequence[str] = (), also: Sequence[str] = ()
 ) -> Iterator[Callable[[Any], Any]]:
     for group in get_args(Group):
-        for name, (kind, declared) in declared_settings().items():
+        for name, (_, declared) in declared_settings().items():
             chosen = (group in groups and name not in without) or name in also
             if declared.group == group and declared.flag and chosen:
-                yield _option(name, kind, declared)
+                yield setting_option(name)
         yield from (option for of, name, option in _OTHERS if of == group and of in groups and name not in without)
 
 
@@ -258,13 +236,8 @@ def agent_options(*groups: Group, without: Sequence[str] = (), also: Sequence[st
     that it uses. The command gets them as keyword arguments.
     """
     groups = groups or ("model", "tools", "limits", "output")
-
-    def decorate(function: F) -> F:
-        for option in reversed((*_options(groups, without, also), _CONFIG)):
-            function = option(function)
-        return refuses(*_SHARED_RULES)(function)
-
-    return decorate
+    options = (*_options(groups, without, also), config_option)
+    return lambda function: refuses(*_SHARED_RULES)(_with(options, function))
 
 
 _QUIET = (
@@ -284,27 +257,24 @@ def display_options(function: F) -> F:
         click.get_current_context().meta["sources"] = sources or not quiet or sys.stdout.isatty()
         return function(*args, **flags)
 
-    shown: Any = displayed
-    for option in reversed((_JSON, *_QUIET, *_options(("display",)))):
-        shown = option(shown)
     rules = (
         Rule("quiet", excludes="verbose display"),
         Rule("verbose", excludes="display"),
         Rule("sources", needs="quiet", hint="sources are printed unless -q is given"),
         Rule("sources", excludes="as_json"),
     )
-    checked: F = refuses(*rules)(shown)
+    checked: F = refuses(*rules)(_with((_JSON, *_QUIET, *_options(("display",))), displayed))
     return checked
 
 
 def continue_options(function: F) -> F:
     """Add ``-c`` and ``--after ID``, for a question that follows a recorded run."""
-    for option in (
-        click.option("--after", metavar="ID", help="Ask a follow-up to this run."),
+    options = (
         click.option("-c", "--continue", "go_on", is_flag=True, help="Ask a follow-up to the last run."),
-    ):
-        function = option(function)
-    return refuses(Rule("go_on", excludes="after"))(function)
+        click.option("--after", metavar="ID", help="Ask a follow-up to this run."),
+    )
+    checked: F = refuses(Rule("go_on", excludes="after"))(_with(options, function))
+    return checked
 
 
 def all_flags(flags: dict[str, Any]) -> dict[str, Any]:

@@ -5,20 +5,39 @@ from __future__ import annotations
 import json
 import sys
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from airoagent.cli.display import ended, located, make_display, plain
-from airoagent.errors import NOT_ANSWERED, AiroError
+from airoagent.errors import NOT_ANSWERED, AiroError, UsageError
 from airoagent.events import AnswerText
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from airoagent.events import Event
     from airoagent.records.run_record import Run
     from airoagent.settings import Settings
+
+
+def echo(record: Any, text: str, as_json: bool) -> None:
+    """Print a record (JSON values or a dataclass) as a line of JSON, or its text."""
+    if as_json:
+        text = json.dumps(record, default=lambda one: str(one) if isinstance(one, Path) else asdict(one))
+    click.echo(text)
+
+
+def write_file(name: str, pieces: Iterable[str]) -> None:
+    """Write text to a file, or to stdout for ``-``; UsageError if the file cannot be opened."""
+    try:  # "replace", since an imported trace may have half a surrogate pair
+        stream = click.open_file(name, "w", encoding="utf-8", errors="replace")
+    except (OSError, ValueError) as error:  # ValueError: a zero byte in the name
+        reason = getattr(error, "strerror", None) or error
+        raise UsageError(f"{name} cannot be written: {reason}", "choose another file") from error
+    with stream:
+        stream.writelines(pieces)
 
 
 def answer_text(run: Run) -> str:
@@ -75,7 +94,7 @@ def _streaming(watch: Callable[[Event], None] | None) -> Callable[[Event], None]
 
 
 def make_watch(settings: Settings, *, prints_run: bool = False) -> Callable[[Event], None] | None:
-    """The display and OpenTelemetry spans as one watcher, or None. MissingExtra if spans cannot be sent.
+    """The display as a watcher, or None.
 
     ``prints_run``: `print_run` prints the run, so its answer may be written to a terminal while it comes.
     """
@@ -83,26 +102,7 @@ def make_watch(settings: Settings, *, prints_run: bool = False) -> Callable[[Eve
     as_json = click.get_current_context().params.get("as_json")
     if prints_run and sys.stdout.isatty() and not as_json and settings.display in ("auto", "none"):
         display = _streaming(display)
-    if settings.spans == "off":
-        return display
-    import atexit
-
-    from airoagent.view.spans import exported_spans
-
-    spans, finish = exported_spans(contents=settings.spans == "contents")
-
-    def send() -> None:  # after the answer has been printed, so that it does not wait for a collector
-        failure = finish()
-        if failure and settings.display != "none":
-            click.echo(f"note: {plain(failure)}", err=True)
-
-    def watch(event: Event) -> None:
-        spans(event)
-        if display is not None:
-            display(event)
-
-    atexit.register(send)
-    return watch
+    return display
 
 
 def showing_question(text: str, watch: Callable[[Event], None] | None) -> Callable[[Event], None]:

@@ -156,16 +156,12 @@ def diff_command(a: str, b: str, as_json: bool) -> int:
     from airoagent.records.difference import diff, difference_lines
 
     found = diff(load_run(a), load_run(b))
-    if as_json:
-        click.echo(json.dumps({"same": found.same, **dataclasses.asdict(found)}, indent=2))
-    else:
-        click.echo(plain("\n".join(difference_lines(found))))
+    record = json.dumps({"same": found.same, **dataclasses.asdict(found)}, indent=2) if as_json else ""
+    click.echo(record or plain("\n".join(difference_lines(found))))
     return 0
 
 
 _HEAD = 400  # characters of an evidence that is shown
-
-
 _QUOTE = 200  # and of a quoted passage
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
+import sys
 import time
 from collections import defaultdict
-from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import click
@@ -13,7 +13,7 @@ import click
 from airoagent.cli.display import plain
 from airoagent.cli.inputs import load_run, load_trace, named_values, open_store
 from airoagent.cli.options import Rule, json_lines_option, list_group, refuses
-from airoagent.cli.output import answer_text
+from airoagent.cli.output import answer_text, echo, write_file
 from airoagent.errors import StoreError, UsageError
 from airoagent.events import ModelCalled, StepStarted
 from airoagent.settings import store_file
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
 
 _MOST = 1_000_000_000  # runs
-_NO_QUESTION = "(a plan without a question)"
 
 
 @list_group(
@@ -43,13 +42,8 @@ def runs_command(limit: int, query: str, as_json: bool) -> None:
     newest (@last~1 for the one before it)."""
     rows = open_store().list(limit, query)
     for row in rows:
-        if as_json:
-            click.echo(json.dumps(asdict(row)))
-        else:
-            age = _age(time.time() - row.started)
-            click.echo(
-                f"{row.id}  {age:>4}  {row.status:<11} {row.seconds:7.1f} s  {plain(row.question, 80) or _NO_QUESTION}"
-            )
+        age, question = _age(time.time() - row.started), plain(row.question, 80) or "(a plan without a question)"
+        echo(row, f"{row.id}  {age:>4}  {row.status:<11} {row.seconds:7.1f} s  {question}", as_json)
     if not rows and not as_json:
         click.echo("no runs yet" if not query else f"no runs match {query!r}", err=True)
 
@@ -68,11 +62,7 @@ def _age(seconds: float) -> str:
 def show(run_id: str, as_json: bool, verbose: bool) -> None:
     """Show a run: question, plan, the input and evidence of each step, answer."""
     run = load_run(run_id)
-    if as_json:
-        click.echo(json.dumps(run.to_json(), indent=2))
-        return
-
-    click.echo(plain(_story(run, verbose)))
+    click.echo(json.dumps(run.to_json(), indent=2) if as_json else plain(_story(run, verbose)))
 
 
 def _story(run: Run, verbose: bool) -> str:
@@ -166,8 +156,7 @@ def export(run_ids: tuple[str, ...], output: str | None, form: str) -> None:
     else:
         export_run = instruct_lines if form == "instruct" else lambda run: write_trace(run.id, run.events)
         lines = [line for run in runs for line in export_run(run)]
-    with click.open_file(output or "-", "w", encoding="utf-8") as stream:
-        stream.writelines(lines)
+    write_file(output or "-", lines)
 
 
 @runs_command.command("save-plan")
@@ -184,9 +173,7 @@ def save_plan(run_id: str, output: str | None, params: tuple[str, ...]) -> None:
     """
     from airoagent.recorded.export import saved_plan
 
-    text = saved_plan(load_run(run_id), named_values(params, "--param"))
-    with click.open_file(output or "-", "w", encoding="utf-8") as stream:
-        stream.write(text)
+    write_file(output or "-", [saved_plan(load_run(run_id), named_values(params, "--param"))])
 
 
 @runs_command.command("gc")
@@ -229,8 +216,6 @@ def gc(days: float | None, keep: int | None, yes: bool, dry_run: bool, vacuum: b
 
 
 def _ask_to_remove(count: int) -> None:
-    import sys
-
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         raise UsageError(
             f"removing {count:,} runs needs confirmation, and there is no terminal",

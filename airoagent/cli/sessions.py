@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from airoagent.cli.app import go_on_after
 from airoagent.cli.display import plain
 from airoagent.cli.inputs import load_run, open_store
 from airoagent.cli.launch import agent_for, make_agent, read_launch_settings
 from airoagent.cli.options import SEARCH_RULE, Rule, agent_options, all_flags, continue_options, refuses
-from airoagent.cli.output import make_watch, print_error, print_run, showing_question
+from airoagent.cli.output import make_watch, print_error, print_run, showing_question, write_file
 from airoagent.errors import AiroError, UsageError
 from airoagent.settings import cache_folder, load_settings, private_file, state_folder
 from airoagent.textfiles import expanded
@@ -72,7 +73,8 @@ def chat_command(verbose: bool, go_on: bool, after: str | None, **flags: Any) ->
                     _obey(text, talk, flags)
                 elif text:
                     _ask(text, talk, settings)
-            except KeyboardInterrupt:
+            except KeyboardInterrupt as stop:
+                go_on_after(stop)
                 click.echo("stopped", err=True)
             except AiroError as error:  # what was said is not a question, or there is no such model
                 print_error(error, settings.display == "json")
@@ -95,7 +97,8 @@ def _read(terminal: bool) -> str | None:
             line = input("> " if terminal and not lines else "  " if terminal else "")
         except EOFError:
             return "\n".join(lines) if lines else None
-        except KeyboardInterrupt:
+        except KeyboardInterrupt as stop:
+            go_on_after(stop)
             click.echo(err=True)
             lines.clear()
             continue
@@ -121,6 +124,8 @@ def _remember_lines() -> None:
 
 def _obey(command: str, talk: Conversation, flags: dict[str, Any]) -> None:
     """Carry out a line that begins with a slash."""
+    from airoagent.view.report import markdown_report
+
     agent, last = talk.agent, talk.turns[-1].run if talk.turns else None
     name, _, rest = command.partition(" ")
     match name:
@@ -144,7 +149,11 @@ def _obey(command: str, talk: Conversation, flags: dict[str, Any]) -> None:
         case "/why":
             lines = ["no answer with sources yet"]
         case "/save":
-            lines = [_saved(talk, rest.strip())]
+            file = str(expanded(rest.strip()))
+            lines = ["/save needs the name of a file" if talk.turns else "nothing has been asked yet"]
+            if rest.strip() and talk.turns:
+                write_file(file, [markdown_report(turn.run for turn in talk.turns)])
+                lines = [f"saved to {file}"]
         case "/help":
             lines = [_HELP]
         case _:
@@ -161,22 +170,7 @@ def _switch_model(talk: Conversation, name: str, flags: dict[str, Any]) -> None:
     talk.agent = agent
 
 
-def _saved(talk: Conversation, name: str) -> str:
-    """Write the report of a conversation to a file; what became of it."""
-    from airoagent.view.report import markdown_report
-
-    if not name or not talk.turns:
-        return "/save needs the name of a file" if talk.turns else "nothing has been asked yet"
-    file = expanded(name)
-    try:
-        file.write_text(markdown_report(turn.run for turn in talk.turns), encoding="utf-8")
-    except OSError as error:
-        return f"{file} cannot be written: {error.strerror}"
-    return f"saved to {file}"
-
-
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
-
 
 _models_option = click.option(
     "-m", "--model", "models", multiple=True, metavar="MODEL", help="Model; repeat it to offer several."
@@ -187,8 +181,7 @@ class _Agents:
     """The agents of a server, made as they are asked for: of each model one, and more for its single folders."""
 
     def __init__(self, flags: dict[str, Any], models: tuple[str, ...]) -> None:
-        config_file = flags.get("config_file")
-        settings = load_settings({"docs": flags["docs"]}, config_file=Path(config_file) if config_file else None)
+        settings = load_settings({"docs": flags["docs"]}, config_file=flags.get("config_file"))
         self.models = models or (settings.model,)
         self.folders = tuple(map(str, settings.docs))
         self._flags = flags
@@ -345,14 +338,11 @@ def view_command(
     if output == "-":
         click.echo(page)
         return
-    file = Path(output or f"{re.sub(r'[^A-Za-z0-9.-]', '_', run.id).lstrip('.') or 'run'}.html")
-    try:
-        file.write_text(page, encoding="utf-8")
-    except OSError as error:
-        raise UsageError(f"{file} cannot be written: {error.strerror}", "choose another file with -o") from error
+    file = output or f"{re.sub(r'[^A-Za-z0-9.-]', '_', run.id).lstrip('.') or 'run'}.html"
+    write_file(file, [page])
     click.echo(file)
     if not no_open:
-        _open(file.resolve().as_uri())
+        _open(Path(file).resolve().as_uri())
 
 
 def _serve_pages(port: int, no_open: bool, agents: _Agents) -> None:

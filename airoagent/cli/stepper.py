@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from airoagent.cli.app import go_on_after
 from airoagent.cli.display import plain
 from airoagent.cli.inputs import edited_text, is_run, load_run, named_values, read_plan, text_of
 from airoagent.cli.launch import agent_for, make_agent
@@ -89,7 +90,8 @@ class Session(cmd.Cmd):
         while True:
             try:
                 return self.cmdloop()
-            except KeyboardInterrupt:
+            except KeyboardInterrupt as stop:
+                go_on_after(stop)
                 self._say("interrupted (`quit` ends the session)")
 
     def _say(self, text: str) -> None:

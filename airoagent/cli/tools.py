@@ -15,7 +15,7 @@ from airoagent.cli.display import plain
 from airoagent.cli.inputs import words_or_stdin
 from airoagent.cli.launch import make_agent
 from airoagent.cli.options import agent_options, display_options, json_lines_option, list_group, setting_option
-from airoagent.cli.output import print_run
+from airoagent.cli.output import echo, print_run
 from airoagent.errors import UsageError
 from airoagent.settings import config_folder, load_settings, private_folder
 from airoagent.textfiles import expanded
@@ -47,18 +47,14 @@ def tools_command(tools: tuple[str, ...], as_json: bool) -> None:
     """List the tools: name, description, file; and the files that could not be loaded."""
     found = _find(tools)
     for tool in found.toolbox.values():
-        if as_json:
-            click.echo(json.dumps(_record(tool)))
-        else:
-            click.echo(f"{tool.name:<20} {plain(tool.description, 110)}\n{'':<20} {tool.origin}")
-            for one in _findings(tool):
-                repair = f" ({one.repair})" if one.repair else ""
-                click.echo(f"{'':<20} line {one.line}: {plain(one.message + repair, 300)}")
+        lines = [f"{tool.name:<20} {plain(tool.description, 110)}", f"{'':<20} {tool.origin}"]
+        for one in _findings(tool):
+            repair = f" ({one.repair})" if one.repair else ""
+            lines.append(f"{'':<20} line {one.line}: {plain(one.message + repair, 300)}")
+        echo(_record(tool), "\n".join(lines), as_json)
     for broken in found.broken:
-        if as_json:
-            click.echo(json.dumps({"origin": broken.origin, "error": broken.error}))
-        else:
-            click.echo(f"{'(broken)':<20} {plain(broken.error, 110)}\n{'':<20} {broken.origin}")
+        text = f"{'(broken)':<20} {plain(broken.error, 110)}\n{'':<20} {broken.origin}"
+        echo({"origin": broken.origin, "error": broken.error}, text, as_json)
 
 
 def _findings(tool: Tool) -> tuple[Diagnostic, ...]:
@@ -167,6 +163,8 @@ def write_tool(name: str, output: str | None) -> tuple[Path, bool]:
     usual = output is None
     place = config_folder() / "tools" if output is None else expanded(output)
     file = place if place.suffix == ".py" and not place.is_dir() else place / f"{function}.py"
+    if file.exists():
+        raise UsageError(f"{file} already exists", "choose another name, or another place with --output")
     try:
         if usual:
             private_folder(file.parent)
@@ -175,8 +173,6 @@ def write_tool(name: str, output: str | None) -> tuple[Path, bool]:
             if usual:
                 file.chmod(0o600)
             stream.write(_FILE.format(name=name, function=function))
-    except FileExistsError as error:
-        raise UsageError(f"{file} already exists", "choose another name, or another place with --output") from error
     except OSError as error:
         raise UsageError(f"{file} cannot be written: {error.strerror}", "choose another place with --output") from error
     return file, usual

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from airoagent.cli.inputs import open_store, text_of
+from airoagent.cli.inputs import newest_runs, open_store, text_of
 from airoagent.cli.options import Rule, refuses
 from airoagent.errors import UsageError
 
@@ -147,10 +147,7 @@ def _examples(data: str | None, query: str | None) -> tuple[Example, ...]:
     if data is not None:
         found += read_examples(text_of(data, MOST_TRACE), "standard input" if data == "-" else data)
     if query is not None:
-        from airoagent.records.run_record import Run
-
-        store = open_store()
-        found += examples_of_runs(Run.from_events(store.events(row.id)) for row in store.list(10_000, query))
+        found += examples_of_runs(newest_runs(open_store(), 10_000, query))
     if not found:
         if query is None:
             raise UsageError("there is nothing to train on", "give DATA, or --from-runs, or see: airo train --help")
@@ -180,6 +177,8 @@ def _train(
     )
     file = gguf or (out / "adapter.gguf" if opened.gguf else None)
     if file is not None:
+        if file.exists() and not file.is_file():  # a device, say, whose place the adapter would take
+            raise UsageError(f"{file} is not a regular file", "name another file with --gguf")
         check_gguf_adapter(opened.model.config, chosen.targets)
     trained = train(examples, opened, chosen, out, _reporter(), restart=restart, start=_adapter(start))
     if not is_first():

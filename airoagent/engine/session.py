@@ -98,6 +98,15 @@ class _Kept:
     bound: dict[str, BoundTool] = field(default_factory=dict)
 
 
+def _both(first: Watch, second: Watch | None) -> Watch:
+    def watch(event: Event) -> None:
+        first(event)
+        if second is not None:
+            second(event)
+
+    return watch
+
+
 @dataclass(slots=True)
 class Session:
     """A model with its tools, limits and store.
@@ -106,7 +115,7 @@ class Session:
     tools of MCP servers, which are started when a plan may call them, as new ones of both. ``watchers`` get the
     progress of long work that belongs to no single run (loading a model). ``started_with`` is kept next to the record
     of each run, on this machine alone. ``form`` is what the answer is put into, in place of words. ``check_plan`` may
-    refuse a plan before its steps are run, by an error.
+    refuse a plan before its steps are run, by an error. ``observe`` makes one more watcher for each run.
     """
 
     model: Model
@@ -125,6 +134,7 @@ class Session:
     form: AnswerForm | None = None
     pending: Callable[[], tuple[Toolbox, Toolbox]] | None = None
     check_plan: Callable[[Plan], Awaitable[None]] | None = None
+    observe: Callable[[], Watch] | None = None
     _kept: _Kept | None = field(default=None, init=False, repr=False, compare=False)
 
     # Tools and model ---------------------------------------------------------------------------------------------
@@ -219,6 +229,8 @@ class Session:
             await asyncio.to_thread(self.start_servers)
         store, kept = self.records.open(), self._for_all_runs()
         recorder = Recorder(id, store, None, start, kept.careful)
+        if self.observe is not None:
+            watch = _both(self.observe(), watch)
         if watch is not None:
             # Words that are yet to be put into a form are not the answer: no tool's are shown early.
             recorder.watch = AnswerWatch(recorder.run, {} if self.form else kept.tools, watch)

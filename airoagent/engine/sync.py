@@ -20,13 +20,15 @@ import logging
 import os
 import threading
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Sequence
-from typing import Any, TypeVar
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar
 
 from airoagent.background import Daemons
 from airoagent.errors import Interrupted
 from airoagent.events import Event
 
 T = TypeVar("T")
+P = ParamSpec("P")
 
 _GRACE = 2.0  # seconds for what a tool left behind
 _GLANCE = 0.2  # seconds between two looks whether somebody pressed Ctrl-C
@@ -83,6 +85,18 @@ def run_in_thread(make: Callable[[], Coroutine[Any, Any, T]]) -> T:
     if error is not None:
         raise error
     return value  # type: ignore[return-value]
+
+
+def synchronous(method: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, T]:
+    """The sync version of an async method: the same parameters and docstring, named without the leading ``a``."""
+
+    @wraps(method)
+    def run(*args: P.args, **more: P.kwargs) -> T:
+        return run_in_thread(lambda: method(*args, **more))
+
+    run.__name__ = method.__name__.removeprefix("a")
+    run.__qualname__ = method.__qualname__.removesuffix(method.__name__) + run.__name__
+    return run
 
 
 def _to_the_end(loop: asyncio.AbstractEventLoop, task: asyncio.Task[T]) -> T:

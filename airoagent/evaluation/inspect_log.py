@@ -8,19 +8,20 @@ are in its trace; each sample names its run in ``metadata``.
 
 from __future__ import annotations
 
-import datetime
+import time
 from collections.abc import Sequence
-from dataclasses import fields
+from dataclasses import asdict
+from datetime import UTC, datetime
 from typing import Any
 
 from airoagent import __version__
-from airoagent.evaluation.scores import SHARES, Result, Summary, summary
+from airoagent.evaluation.scores import SHARES, Figure, Result, summary
 
 
 def inspect_log(name: str, model: str, results: Sequence[Result], began: float) -> dict[str, Any]:
     """The log of an evaluation that began at that time (seconds since 1970) and has just ended."""
-    started, ended = (datetime.datetime.fromtimestamp(at, datetime.UTC).isoformat() for at in (began, _now()))
-    figures, total = summary(results), len(results)
+    started, ended = (datetime.fromtimestamp(at, UTC).isoformat() for at in (began, time.time()))
+    total = len(results)
     spec = {
         "created": started,
         "task": name,
@@ -29,27 +30,20 @@ def inspect_log(name: str, model: str, results: Sequence[Result], began: float) 
         "config": {"epochs": 1},
         "packages": {"airoagent": __version__},
     }
-    scores = [_score(one.name, getattr(figures, one.name), total) for one in fields(Summary)[1:]]
+    scores = [_score(name, figure, total) for name, figure in summary(results).items()]
     return {
         "version": 2,
         "status": "success",
         "eval": spec,
         "plan": {"name": "plan", "steps": [{"solver": "airo", "params": {}}]},
-        "results": {"total_samples": total, "completed_samples": total, "scores": [one for one in scores if one]},
+        "results": {"total_samples": total, "completed_samples": total, "scores": scores},
         "stats": {"started_at": started, "completed_at": ended},
         "samples": [_sample(result, model) for result in results],
     }
 
 
-def _now() -> float:
-    return datetime.datetime.now(datetime.UTC).timestamp()
-
-
-def _score(name: str, figure: Any, total: int) -> dict[str, Any] | None:
-    if figure is None:  # no question names a source
-        return None
-    values = {"mean": figure.mean, "low": figure.low, "high": figure.high}
-    metrics = {metric: {"name": metric, "value": value, "params": {}} for metric, value in values.items()}
+def _score(name: str, figure: Figure, total: int) -> dict[str, Any]:
+    metrics = {metric: {"name": metric, "value": value, "params": {}} for metric, value in asdict(figure).items()}
     return {"name": name, "scorer": name, "scored_samples": total, "params": {}, "metrics": metrics}
 
 

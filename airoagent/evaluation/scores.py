@@ -2,7 +2,7 @@
 
     questions = read_questions(Path("questions.jsonl"))                 # question_files
     results = await evaluate(agent, questions, at_once=4)
-    print(summary(results).holds.mean)
+    print(summary(results)["holds"].mean)
 
 The scores are SQuAD's exact match and F1 (in lower case, without articles and punctuation), whether the answer contains
 an accepted one, whether the agent declined, and the worst case: it answered wrongly. Intervals are percentile
@@ -18,8 +18,7 @@ import re
 import string
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import fields
-from typing import Any, Final
+from typing import Final
 
 from airoagent.agent import Agent
 from airoagent.engine.tasks import first_of
@@ -32,6 +31,9 @@ from airoagent.records.run_record import Run
 
 _ROUNDS: Final = 1000
 SHARES: Final = ("exact", "f1", "holds", "declined", "wrong", "valid", "hit")
+PARTS: Final = ("planner", "reader", "call")
+FIGURES: Final = (*SHARES, "repairs", "tool_errors", "tokens", "seconds", *PARTS)
+"""What is counted of each question, as `Result` has it; tokens and seconds are per question."""
 
 
 @frozen
@@ -70,27 +72,6 @@ class Figure:
     mean: float
     low: float
     high: float
-
-
-@frozen
-class Summary:
-    """The figures of a set. ``hit`` is None if no question names a source; tokens and seconds are per question."""
-
-    questions: int
-    exact: Figure
-    f1: Figure
-    holds: Figure
-    declined: Figure
-    wrong: Figure
-    valid: Figure
-    hit: Figure | None
-    repairs: Figure
-    tool_errors: Figure
-    tokens: Figure
-    seconds: Figure
-    planner: Figure
-    reader: Figure
-    call: Figure
 
 
 # Scores --------------------------------------------------------------------------------------------------------------
@@ -153,9 +134,7 @@ def score(question: Question, run: Run) -> Result:
 def read_result(line: str) -> Result:
     """The result in a line of JSON; ValueError or TypeError if it is not one."""
     result = Result(**json.loads(line))
-    numbers = [
-        value for one in fields(Summary)[1:] if (value := getattr(result, one.name)) is not None or one.name != "hit"
-    ]
+    numbers = [value for name in FIGURES if (value := getattr(result, name)) is not None or name != "hit"]
     texts = [result.id, result.run, result.answer, result.question, *result.wanted]
     if not all(isinstance(text, str) for text in texts) or not all(abs(number) < 1e15 for number in numbers):
         raise ValueError("not a result")
@@ -220,13 +199,10 @@ def shown_figure(figure: Figure, name: str) -> str:
     return f"{figure.mean:8,.{places}f}  ({figure.low:,.{places}f} to {figure.high:,.{places}f})"
 
 
-def summary(results: Sequence[Result]) -> Summary:
-    """The figures of these results (at least one)."""
-    figures: dict[str, Any] = {}
-    for one in fields(Summary)[1:]:
-        values = [float(value) for result in results if (value := getattr(result, one.name)) is not None]
-        figures[one.name] = _figure(values) if values else None
-    return Summary(len(results), **figures)
+def summary(results: Sequence[Result]) -> dict[str, Figure]:
+    """The figures of these results (at least one) by name; there is no ``hit`` if no question names a source."""
+    values = {name: [value for one in results if (value := getattr(one, name)) is not None] for name in FIGURES}
+    return {name: _figure(found) for name, found in values.items() if found}
 
 
 def paired(first: Sequence[Result], second: Sequence[Result], name: str = "holds") -> tuple[Figure, float]:

@@ -18,7 +18,7 @@ from airoagent.engine.results import record_of
 from airoagent.engine.scheduler import Execution
 from airoagent.engine.session import Watch
 from airoagent.engine.structured import answer_schema
-from airoagent.engine.sync import run_in_thread
+from airoagent.engine.sync import synchronous
 from airoagent.engine.tasks import Tasks
 from airoagent.errors import AiroError, PlanError, StoreError, ToolError
 from airoagent.events import (
@@ -54,16 +54,11 @@ from airoagent.toolbox.tool import Tool, Toolbox
 from airoagent.web.fetch import Fetcher
 
 
-def replay(run: Run, *, watch: Watch | None = None) -> Run:
+async def areplay(run: Run, *, watch: Watch | None = None) -> Run:
     """The run again, from its record; its answer (or failure) is the same to the byte. Nothing is recorded.
 
     StoreError if the record is of a run that has not ended, or if today's code would do anything else.
     """
-    return run_in_thread(lambda: areplay(run, watch=watch))
-
-
-async def areplay(run: Run, *, watch: Watch | None = None) -> Run:
-    """The same, to be awaited."""
     if run.status not in ("done", "failed") or (run.failure is not None and run.failure.kind == "LimitReached"):
         raise StoreError(
             f"the run {run.id} was stopped before its end, so it cannot be replayed",
@@ -94,6 +89,9 @@ async def areplay(run: Run, *, watch: Watch | None = None) -> Run:
     again = recorder.finished()
     _compare_ends(run, again)
     return again
+
+
+replay = synchronous(areplay)
 
 
 def _compare_ends(run: Run, again: Run) -> None:

@@ -36,33 +36,25 @@ async def resume(session: Session, run: str | Run, *, watch: Watch | None = None
     session.check_tools(step.tool for step in steps.values())
     _check_unknown_ends(past, steps.values(), tools)
     finished = {id: step.end.evidence for id, step in steps.items() if isinstance(step.end, StepFinished)}
-    if parsed is not None:
-        plan = past.plan
-        assert plan is not None
-        session.check_tools(step.tool for step in plan.steps)
-        start = StartingPoint(past=past.events, known=finished)
-    elif written_plan(past) is not None:
-        plan = None
-        start = StartingPoint(past=past.events, known=finished)
-    else:  # the plan was still being written: the model is asked again, and may write another one
+    if parsed is None and written_plan(past) is None:
+        # The plan was still being written: the model is asked again, and may write another one.
         start = StartingPoint(past=past.events, recall=recall_from(past, steps))
         return await session.run(past.question, None, watch, start)
+    known = past.plan if parsed is not None else None
+    session.check_tools(step.tool for step in (known.steps if known else ()))
 
     async def make(recorder: Recorder, ask: Ask, _: Execution) -> Plan:
-        return plan if plan is not None else _parse(past, recorder)
+        if known is not None:
+            return known
+        try:  # it had been written but not yet read
+            plan = read_plan(past)
+        except PlanError as error:
+            recorder(PlanRefused(failure=record_of(error), diagnostics=error.diagnostics))
+            raise
+        recorder.parsed(plan)
+        return plan
 
-    return await session.run(past.question, make, watch, start)
-
-
-def _parse(past: Run, recorder: Recorder) -> Plan:
-    """The plan that had been written but not yet read."""
-    try:
-        plan = read_plan(past)
-    except PlanError as error:
-        recorder(PlanRefused(failure=record_of(error), diagnostics=error.diagnostics))
-        raise
-    recorder.parsed(plan)
-    return plan
+    return await session.run(past.question, make, watch, StartingPoint(past=past.events, known=finished))
 
 
 def _check_unknown_ends(past: Run, steps: Iterable[RecordedStep], tools: Toolbox) -> None:

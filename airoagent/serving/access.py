@@ -152,7 +152,6 @@ class JsonReply(JSONResponse):
     """JSON in ASCII: half a surrogate pair, which a client may send and a model may write, has no other form."""
 
     def render(self, content: Any) -> bytes:
-        """The bytes of the body."""
         return json.dumps(content).encode()
 
 

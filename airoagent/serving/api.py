@@ -20,6 +20,7 @@ import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any, Final
 
 from starlette.applications import Starlette
@@ -57,7 +58,7 @@ from airoagent.recorded.resuming import resume
 from airoagent.serving.access import Access, JsonReply, Refused, application, error_reply, json_body
 from airoagent.serving.chat_request import Asked, Talk, read_request
 from airoagent.serving.driver import Offer
-from airoagent.serving.pages import page_routes
+from airoagent.serving.pages import Pages
 from airoagent.toolbox.tool import Tool
 
 MCP_PATH: Final = "/mcp"
@@ -193,14 +194,9 @@ def make_app(
     offer = offer or Offer(lambda model, folder: agent, (agent.model.info.name,), (), agent.documents)
     server = _Server(agent, access, places, most_waiting, offer)
 
-    async def completions(request: Request) -> Response:
-        return await _answering(request, server)
-
-    async def models(request: Request) -> Response:
-        return await _listing(request, server)
-
+    models = partial(_listing, server=server)
     routes: list[BaseRoute] = [
-        Route("/v1/chat/completions", completions, methods=["POST"]),
+        Route("/v1/chat/completions", partial(_answering, server=server), methods=["POST"]),
         Route("/v1/models", models, methods=["GET"]),
         Route("/v1/models/{id:path}", models, methods=["GET"]),
     ]
@@ -209,8 +205,9 @@ def make_app(
         mcp, within = _mcp_over_http(server)
         routes.append(Route(MCP_PATH, mcp))
     if (store := agent.session.records.open()) is not None:
-        pages, driver = page_routes(store, offer, access, places)
-        routes += pages
+        pages = Pages(store, offer, access, places)
+        routes += pages.routes()
+        driver = pages.driver
     return application(routes, access, driver.close if driver else None, within)
 
 
@@ -311,7 +308,6 @@ async def _run(server: _Server, asked: Asked, progress: _Progress, watch: Watch)
     if asked.model not in (MODEL, server.offer.models[0]):
         agent = await asyncio.to_thread(server.offer.make, asked.model, "")
     store = agent.session.records.open()
-
     run, _, waiting = store.beside(_said_until(asked.before)).partition(" ") if store and asked.before else ("", "", "")
 
     async def approve(step: Step, tool: Tool, input: str) -> bool | str:

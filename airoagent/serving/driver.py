@@ -6,11 +6,11 @@ import asyncio
 import contextlib
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextvars import ContextVar
+from copy import copy
+from dataclasses import replace
 from typing import Any
 
 from airoagent.agent import Agent
-from airoagent.conversation import Conversation
 from airoagent.documents.library import Documents
 from airoagent.engine.approval import ASK_USER
 from airoagent.errors import AiroError, StoreError, UsageError
@@ -37,7 +37,7 @@ Work = Callable[[Agent, Callable[[Event], None]], Awaitable[Run]]
 class Offer:
     """What a question asked on the page may choose from; the first model and all folders are the default.
 
-    ``make`` gives the agent for a model and a folder, once for each pair that is used; it may take long.
+    ``make`` returns the agent for a model and a folder, the same one each time; the first time may take long.
     """
 
     make: Callable[[str, str], Agent]
@@ -80,6 +80,17 @@ class Driven:
         self._loop = asyncio.get_running_loop()
         self._changed = asyncio.Event()
 
+    async def approve(self, step: Step, tool: Tool, input: str) -> bool | str:
+        """Wait for the user's reply on the page."""
+        if tool.name == ASK_USER and step.id in self.answers:
+            return self.answers.pop(step.id)
+        why = tool.warning or ("which has side effects" if tool.side_effects else "")
+        self.asked[step.id] = Asked(step.id, tool.name, input, why, self._loop.create_future())
+        try:
+            return await self.asked[step.id].reply
+        finally:
+            del self.asked[step.id]
+
     def take(self, event: Event) -> None:
         """One more event; it may come from the thread that loads a model."""
         self.events.append(event)
@@ -117,54 +128,38 @@ class Driven:
                     await asyncio.wait_for(changed.wait(), _BEAT)
 
 
-_running: ContextVar[Driven | None] = ContextVar("_running", default=None)
-
-
 class Driver:
     """Starts runs in the loop of the server and keeps hold of them until they end; ``places`` limits those at once."""
 
     def __init__(self, offer: Offer, store: Store, places: asyncio.Semaphore) -> None:
         self.offer, self.store, self._places = offer, store, places
-        self._agents: dict[Choice, Agent] = {}
         self._tasks: set[asyncio.Task[None]] = set()
-        self._making = asyncio.Lock()
         self.driven: dict[str, Driven] = {}
         self.closing = asyncio.Event()
-
-    async def ask(self, question: str, choice: Choice) -> str:
-        """Start a run of a question; its id once it is on record. Raises AiroError if it cannot start."""
-        return await self._start(lambda agent, watch: agent.arun(question, watch=watch), choice)
-
-    async def go_on(self, past: Run, text: str) -> str:
-        """Start a run of a follow-up to a run; its id."""
-        return await self._start(
-            lambda agent, watch: Conversation(agent, past).aask(text, watch=watch), self._choice_of(past)
-        )
-
-    async def fork(self, parent: Run, edit: dict[str, str], given: dict[str, str]) -> str:
-        """Start a fork with other inputs (``edit``) or other evidence (``given``) for some steps; its id."""
-        return await self._start(
-            lambda agent, watch: agent.afork(parent, edit=edit, set=given, watch=watch), self._choice_of(parent)
-        )
 
     async def resume(self, past: Run, answers: Mapping[str, str] | None = None) -> str:
         """Finish a run that was interrupted, perhaps with an earlier server; what it asked the user is asked again,
         except for what ``answers`` has by step."""
         if (driven := self.driven.get(past.id)) is not None and not driven.ended:
             raise UsageError(f"the run {past.id} is in progress")
-        return await self._start(
-            lambda agent, watch: agent.aresume(past, watch=watch), self._choice_of(past), past.events, answers
+        if past.status == "done":
+            raise UsageError(f"the run {past.id} is done", "to run it again: airo rerun")
+        return await self.start(
+            lambda agent, watch: agent.aresume(past, watch=watch), self.choice_of(past), past.events, answers
         )
 
-    def _choice_of(self, run: Run) -> Choice:
+    def choice_of(self, run: Run) -> Choice:
+        """What a run was started with here; for others the default."""
         driven = self.driven.get(run.id)
         return self.offer.choice("", "") if driven is None else driven.choice
 
-    async def _start(
+    async def start(
         self, work: Work, choice: Choice, past: tuple[Event, ...] = (), answers: Mapping[str, str] | None = None
     ) -> str:
-        agent = await self._agent(choice)
+        """Start a run; its id once it is on record. Raises AiroError if it cannot start."""
+        agent = copy(await asyncio.to_thread(self.offer.make, *choice))
         driven = Driven(choice, past, answers)
+        agent.session = replace(agent.session, approve=driven.approve)
         driven.task = asyncio.create_task(self._drive(agent, work, driven))
         self._tasks.add(driven.task)
         driven.task.add_done_callback(self._tasks.discard)
@@ -175,17 +170,8 @@ class Driver:
                 del self.driven[old]
         return id
 
-    async def _agent(self, choice: Choice) -> Agent:
-        async with self._making:
-            if choice not in self._agents:
-                agent = await asyncio.to_thread(self.offer.make, *choice)
-                agent.session.approve = _asking_on_the_page(agent.session.approve)
-                self._agents[choice] = agent
-        return self._agents[choice]
-
     async def _drive(self, agent: Agent, work: Work, driven: Driven) -> None:
         error: AiroError | None = None
-        _running.set(driven)
         try:
             async with self._places:
                 await work(agent, driven.take)
@@ -234,27 +220,6 @@ class Driver:
             if running:
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self.closing.wait(), _LOOK_AGAIN)
-
-
-def _asking_on_the_page(before: Any) -> Any:
-    """Lets a run that was started on a page wait for the user's reply there; other runs ask as ``before``."""
-
-    async def approve(step: Step, tool: Tool, input: str) -> bool | str:
-        driven = _running.get()
-        if driven is None:
-            said: bool | str = await before(step, tool, input)
-            return said
-        if tool.name == ASK_USER and step.id in driven.answers:
-            return driven.answers.pop(step.id)
-        why = tool.warning or ("which has side effects" if tool.side_effects else "")
-        one = Asked(step.id, tool.name, input, why, asyncio.get_running_loop().create_future())
-        driven.asked[step.id] = one
-        try:
-            return await one.reply
-        finally:
-            del driven.asked[step.id]
-
-    return approve
 
 
 async def stream_of(driver: Driver, id: str, start: int) -> AsyncIterator[str]:

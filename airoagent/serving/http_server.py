@@ -85,7 +85,6 @@ class _Connection(H11Protocol):
 
     @property
     def known(self) -> bool:
-        """Whether the client has sent the key."""
         return self.scope is not None and access.KNOWN in self.scope
 
     def connection_lost(self, exc: Exception | None) -> None:

@@ -201,7 +201,6 @@ async def _turn(place: AbstractAsyncContextManager[Any] | None = None) -> AsyncI
 
 
 def _text_of(run: Run) -> str:
-    """The answer, its sources, and the run's id."""
     lines = [run.answer or ""]
     if run.sources:
         titles = {one.url: one.title or one.url for one in run.sources}

@@ -19,12 +19,13 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response, StreamingResponse
 from starlette.routing import BaseRoute, Route
 
+from airoagent.conversation import Conversation
 from airoagent.documents.read_page import read_page
 from airoagent.records.difference import diff, difference_lines
 from airoagent.records.run_record import Run
 from airoagent.records.store import Store
 from airoagent.serving.access import Access, JsonReply, Refused, application, json_body, sealed
-from airoagent.serving.driver import Driver, Offer, stream_of
+from airoagent.serving.driver import Driver, Offer, Work, stream_of
 from airoagent.view.page import assemble, document_page, render_page
 
 _LIMIT: Final = 200  # runs in the list
@@ -32,57 +33,40 @@ _AT_ONCE: Final = 8  # runs
 _LARGEST_BODY: Final = 256 * 1024  # bytes
 
 Json = dict[str, Any]
-Act = Callable[[Request, Json], Awaitable[Response]]
+Act = Callable[..., Awaitable[Response]]
 
 
 def make_page_app(store: Store, offer: Offer) -> Starlette:
     """The pages alone; ``app.state.page_key`` is their key."""
     access = Access()
-    routes, driver = page_routes(store, offer, access, asyncio.Semaphore(_AT_ONCE))
-    return application(routes, access, driver.close)
+    pages = Pages(store, offer, access, asyncio.Semaphore(_AT_ONCE))
+    return application(pages.routes(), access, pages.driver.close)
 
 
-def page_routes(
-    store: Store, offer: Offer, access: Access, places: asyncio.Semaphore
-) -> tuple[list[BaseRoute], Driver]:
-    """The routes, and what runs the questions asked there; close it before the server ends."""
-    pages = _Pages(store, offer, access, Driver(offer, store, places))
-    return pages.routes(), pages.driver
+class Pages:
+    """The pages of a server; ``driver`` runs the questions asked there and is closed before the server ends."""
 
-
-class _Pages:
-    def __init__(self, store: Store, offer: Offer, access: Access, driver: Driver) -> None:
-        self.store, self.offer, self.access, self.driver = store, offer, access, driver
+    def __init__(self, store: Store, offer: Offer, access: Access, places: asyncio.Semaphore) -> None:
+        self.store, self.offer, self.access, self.driver = store, offer, access, Driver(offer, store, places)
 
     def routes(self) -> list[BaseRoute]:
         """All addresses; each function says who may use it."""
-        shown = {"/": self.home, "/api/runs": self.runs, "/api/diff": self.compare, "/document": self.document}
-        shown |= {"/runs/{id}": self.run, "/runs/{id}/events": self.events, "/runs/{id}/asked": self.asked}
+        shown: dict[str, Act] = {"/": self.home, "/api/runs": self.runs, "/api/diff": self.compare}
+        shown |= {"/document": self.document, "/runs/{id}": self.run}
+        shown |= {"/runs/{id}/events": self.events, "/runs/{id}/asked": self.asked}
         done: dict[str, Act] = {"/api/runs": self.ask, "/runs/{id}/follow": self.follow, "/runs/{id}/fork": self.fork}
-        done |= {
-            "/runs/{id}/resume": self.resume,
-            "/runs/{id}/asked": self.reply,
-            "/runs/{id}/stop": self.stop,
-            "/runs/{id}/delete": self.delete,
-        }
-        return [
-            *(Route(path, self._checked(act), methods=["POST"]) for path, act in done.items()),
-            *(Route(path, self._get(act), methods=["GET"]) for path, act in shown.items()),
-        ]
+        done |= {"/runs/{id}/resume": self.resume, "/runs/{id}/asked": self.reply}
+        done |= {"/runs/{id}/stop": self.stop, "/runs/{id}/delete": self.delete}
+        acts = [(act, path, "POST") for path, act in done.items()] + [(act, path, "GET") for path, act in shown.items()]
+        return [Route(path, self._checked(act), methods=[method]) for act, path, method in acts]
 
-    def _get(self, act: Callable[[Request], Awaitable[Response]]) -> Callable[[Request], Awaitable[Response]]:
+    def _checked(self, act: Act) -> Callable[[Request], Awaitable[Response]]:
         async def answer(request: Request) -> Response:
             if request.url.path == "/" and "key" in request.query_params:
                 return sealed(self.access.let_in(request))
             self.access.check_browser(request)
-            return sealed(await act(request))
-
-        return answer
-
-    def _checked(self, act: Act) -> Callable[[Request], Awaitable[Response]]:
-        async def answer(request: Request) -> Response:
-            self.access.check_browser(request)
-            return sealed(await act(request, await json_body(request, _LARGEST_BODY)))
+            body = [await json_body(request, _LARGEST_BODY)] if request.method == "POST" else []
+            return sealed(await act(request, *body))
 
         return answer
 
@@ -145,15 +129,20 @@ class _Pages:
 
     async def ask(self, request: Request, body: Json) -> Response:
         choice = self.offer.choice(_text(body, "model", ""), _text(body, "folder", ""))
-        return _started(await self.driver.ask(_text(body, "question"), choice))
+        question = _text(body, "question")
+        return _started(await self.driver.start(lambda agent, watch: agent.arun(question, watch=watch), choice))
 
     async def follow(self, request: Request, body: Json) -> Response:
-        question = _text(body, "question")
-        return _started(await self.driver.go_on(await self._recorded(request.path_params["id"]), question))
+        question, past = _text(body, "question"), await self._recorded(request.path_params["id"])
+        return await self._after(past, lambda agent, watch: Conversation(agent, past).aask(question, watch=watch))
 
     async def fork(self, request: Request, body: Json) -> Response:
         edit, given = _texts(body, "edit"), _texts(body, "set")
-        return _started(await self.driver.fork(await self._recorded(request.path_params["id"]), edit, given))
+        past = await self._recorded(request.path_params["id"])
+        return await self._after(past, lambda agent, watch: agent.afork(past, edit=edit, set=given, watch=watch))
+
+    async def _after(self, past: Run, work: Work) -> Response:
+        return _started(await self.driver.start(work, self.driver.choice_of(past)))
 
     async def resume(self, request: Request, body: Json) -> Response:
         answers = _texts(body, "answers")
@@ -190,7 +179,6 @@ def _text(body: Json, name: str, default: str | None = None) -> str:
 
 
 def _texts(body: Json, name: str) -> dict[str, str]:
-    """A JSON object of texts by step."""
     value = body.get(name, {})
     if not isinstance(value, dict) or not all(isinstance(text, str) for text in value.values()):
         raise Refused(400, f"`{name}` must be an object of texts")

@@ -126,14 +126,24 @@ def _parts(template: Template) -> list[dict[str, str]]:
 
 
 def assemble(
-    page: str, scripts: tuple[str, ...], data: dict[str, Any], *, title: str, plain: str = "", connect: bool = False
+    page: str,
+    scripts: tuple[str, ...],
+    data: dict[str, Any],
+    *,
+    title: str,
+    plain: str = "",
+    connect: bool = False,
+    **more: str,
 ) -> str:
-    """A page of this package with its style, scripts and data in it; ``connect`` lets it talk to its own server."""
+    """A page of this package with its style, scripts and data in it; ``connect`` lets it talk to its own server.
+
+    ``more`` is markup for other places of the page.
+    """
     script = "\n".join(_asset(name) for name in scripts)
     style = _asset("page.css")
     policy = [
         "default-src 'none'",
-        f"script-src '{_hash(script)}'",
+        *([f"script-src '{_hash(script)}'"] if scripts else []),
         f"style-src '{_hash(style)}'",
         "img-src data:",
         *(["connect-src 'self'"] if connect else []),
@@ -147,6 +157,7 @@ def assemble(
         "script": script,
         "plain": f"<pre>{html.escape(visible(plain))}</pre>" if plain else "",
         "data": data_block(data),
+        **more,
     }
     # One pass: what a run holds is not read again for places to fill.
     return _PLACE.sub(lambda match: values[match[1]], _asset(page))
@@ -155,14 +166,8 @@ def assemble(
 def document_page(title: str, url: str, text: str) -> str:
     """A document's text as a page without scripts."""
     shown = "".join(f"<p>{html.escape(visible(line))}</p>" for line in text.split("\n") if line.strip())
-    values = {
-        "policy": f"default-src 'none'; style-src '{_hash(style := _asset('page.css'))}'; base-uri 'none'",
-        "title": html.escape(visible(title or url.rpartition("/")[2])),
-        "style": style,
-        "url": html.escape(visible(url)),
-        "text": shown,
-    }
-    return _PLACE.sub(lambda match: values[match[1]], _asset("document.html"))
+    title = title or url.rpartition("/")[2]
+    return assemble("document.html", (), {}, title=title, url=html.escape(visible(url)), text=shown)
 
 
 def data_block(value: Any) -> str:

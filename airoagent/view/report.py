@@ -179,7 +179,6 @@ def _html(run: Run) -> Iterator[str]:
 
 
 def _svg(plan: Plan) -> str:
-    """The plan as a drawing."""
     drawing = lay_out(plan, 800, 220)
     if drawing is None:
         return ""

@@ -164,8 +164,8 @@ class Spans:
         span.end(round(at * 1e9))
 
 
-def exported_spans(*, contents: bool = False) -> tuple[Spans, Callable[[], str]]:
-    """Spans that are sent to a collector; and what sends the last of them, to be called once at the end.
+def exported_spans(*, contents: bool = False) -> tuple[Callable[[], Spans], Callable[[], str]]:
+    """What makes a run's spans, to be sent to a collector; and what sends the last of them, to be called at the end.
 
     That call gives back one sentence where not all could be sent, "" otherwise. MissingExtra without the packages.
     """
@@ -202,4 +202,4 @@ def exported_spans(*, contents: bool = False) -> tuple[Spans, Callable[[], str]]
         where = getattr(exporter, "_endpoint", "the collector")
         return f"{sum(unsent)} spans could not be sent to {where}" if unsent else ""
 
-    return Spans(provider.get_tracer("airoagent"), contents=contents), finish
+    return lambda: Spans(provider.get_tracer("airoagent"), contents=contents), finish

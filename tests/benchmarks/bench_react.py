@@ -58,10 +58,10 @@ def without_a_mistake(agent: Agent, run: Run) -> int:
 
 def row(name: str, results: Sequence[Result]) -> str:
     """A line of the table."""
-    found = summary(results)
-    parts = f"planner {found.planner.mean:,.0f}, reader {found.reader.mean:,.0f}, turns {found.call.mean:,.0f}"
+    mean = {name: figure.mean for name, figure in summary(results).items()}
+    parts = f"planner {mean['planner']:,.0f}, reader {mean['reader']:,.0f}, turns {mean['call']:,.0f}"
     right = sum(result.holds for result in results)
-    return f"{name:<22} {found.tokens.mean:>7,.0f} tokens a question ({parts})   right {right:.0f} of {len(results)}"
+    return f"{name:<22} {mean['tokens']:>7,.0f} tokens a question ({parts})   right {right:.0f} of {len(results)}"
 
 
 def main() -> None:

@@ -522,6 +522,13 @@ def test_a_parquet_file_has_the_last_line_of_each_question_and_goes_on(
     assert refused.code == 2 and "was not written by airo batch" in refused.err
 
 
+def test_a_parquet_file_takes_the_place_of_files_alone(airo: Airo, questions: Path, tmp_path: Path) -> None:
+    pytest.importorskip("pyarrow.parquet", reason="pyarrow is not installed")
+    os.mkfifo(pipe := tmp_path / "pipe.parquet")
+    refused = airo("batch", str(questions), "--out", str(pipe))
+    assert refused.code == 2 and "it is not a regular file" in refused.err and pipe.is_fifo()
+
+
 @pytest.mark.skipif(extras.has("pyarrow"), reason="pyarrow is installed")
 def test_without_pyarrow_the_extra_is_named(airo: Airo, questions: Path, tmp_path: Path) -> None:
     result = airo("batch", str(questions), "--out", str(tmp_path / "out.parquet"))

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
-from tests.cli.conftest import LIBRARY, Airo
+from tests.cli.conftest import LIBRARY, REPO, Airo
 
 
 def test_a_follow_up_is_completed_shown_and_answered(shell: Airo) -> None:
@@ -24,7 +28,7 @@ def test_save_writes_the_conversation_as_a_report(shell: Airo, tmp_path: Path) -
     talk = f"/save {file}\nHow deep is Lake Baikal?\nWhere do otters sleep?\n/save\n/save {tmp_path}\n/save {file}\n"
     result = shell("chat", "--docs", "examples/library", input=talk)
     assert result.code == 0 and "nothing has been asked yet" in result.out and "needs the name" in result.out
-    assert f"{tmp_path} cannot be written" in result.out and f"saved to {file}" in result.out
+    assert f"{tmp_path} cannot be written" in result.err and f"saved to {file}" in result.out
     report = file.read_text()
     assert report.index("# How deep is Lake Baikal?") < report.index("# Where do otters sleep?") and "1,642" in report
 
@@ -89,3 +93,45 @@ def test_a_chat_goes_on_from_the_last_run(shell: Airo) -> None:
     assert shell("--docs", LIBRARY, "Where is the Eiffel Tower?").code == 0
     result = shell("chat", "-c", input="And how tall is it?\n")
     assert result.code == 0 and "asked: How tall is the Eiffel Tower?" in result.err and "330" in result.out
+
+
+HANGS = '''
+import threading
+from airoagent import tool
+
+@tool
+def hangs(text: str) -> str:
+    """Says that it has been called, and never ends."""
+    open(PIPE, "w").close()
+    threading.Event().wait()
+    return text
+'''
+
+
+def test_each_ctrl_c_stops_one_question_and_the_talk_goes_on(tmp_path: Path) -> None:
+    pipe, script = tmp_path / "called", tmp_path / "script.jsonl"
+    os.mkfifo(pipe)
+    (tmp_path / "hangs.py").write_text(HANGS.replace("PIPE", repr(str(pipe))))
+    plan = {"purpose": "plan", "text": ":evidence0: = hangs[x]\nAnswer: :evidence0:"}
+    script.write_text(f"{json.dumps(plan)}\n" * 2)
+    command = [sys.executable, "-m", "airoagent", "chat", "-m", f"scripted:{script}", "--tools", tmp_path / "hangs.py"]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, cwd=REPO
+    ) as chat:
+        assert chat.stdin is not None and chat.stderr is not None
+        for question in ("one?", "two?"):
+            print(question, file=chat.stdin, flush=True)
+            pipe.open().close()  # opened by the other side when the tool is called
+            chat.send_signal(signal.SIGINT)
+            assert any("stopped" in line for line in chat.stderr)
+        chat.stdin.close()
+        assert chat.wait(60) == 0
+
+
+def test_bytes_that_are_no_text_do_not_end_the_talk(tmp_path: Path) -> None:
+    talk = b"Where do otters \xff sleep?\n/save a\0b\n/runs\n"
+    environ = {**os.environ, "PYTHONIOENCODING": "utf-8:strict"}
+    command = [sys.executable, "-m", "airoagent", "chat", "--docs", LIBRARY]
+    done = subprocess.run(command, input=talk, capture_output=True, env=environ, cwd=REPO)
+    out, err = done.stdout.decode(), done.stderr.decode()
+    assert done.returncode == 0 and "Where do otters \ufffd sleep?" in out and "cannot be written" in err, err

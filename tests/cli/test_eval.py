@@ -43,6 +43,16 @@ def test_what_cannot_be_read_or_written_is_refused_before_anything_is_asked(airo
         assert refused.code == 2 and "is not the --out file of an evaluation" in refused.err, change
 
 
+def test_results_of_an_evaluation_of_any_size_can_be_compared_with(airo: Airo, tmp_path: Path) -> None:
+    file, earlier = tmp_path / "q.jsonl", tmp_path / "earlier.jsonl"
+    file.write_text('{"question": "How deep is Lake Baikal?", "answers": ["1,642"]}')
+    assert airo("eval", file, "--docs", "examples/library", "--out", earlier).code == 0
+    other = json.loads(earlier.read_text()) | {"id": "other", "answer": "x" * 17 * 1024**2}
+    earlier.write_text(earlier.read_text() + json.dumps(other) + "\n")
+    again = airo("eval", file, "--docs", "examples/library", "--against", earlier, "--json")
+    assert again.code == 0 and json.loads(again.out)["against"]["earlier"]["questions"] == 2
+
+
 def test_the_results_are_written_as_a_log_of_inspect_ai(airo: Airo, tmp_path: Path) -> None:
     file, log = tmp_path / "q.jsonl", tmp_path / "log.json"
     rows = [{"question": "How deep is Lake Baikal?", "answers": ["1,642"]}, {"question": "Who was mayor of Mars?"}]

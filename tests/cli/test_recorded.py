@@ -322,3 +322,14 @@ def test_a_plan_that_comes_with_airo_runs_and_replays_by_its_name_from_anywhere(
     assert airo("run", "apollo-12").code == 2
     (tmp_path / "apollo-11").write_text("my own file", encoding="utf-8")
     assert airo("run", "apollo-11").code == 4
+
+
+@pytest.mark.parametrize("export", [["export", "--format", "instruct"], ["export", "--format", "md"], ["save-plan"]])
+def test_half_a_surrogate_pair_in_a_trace_keeps_no_export_from_being_written(
+    airo: Airo, tmp_path: Path, export: list[str]
+) -> None:
+    trace, file = tmp_path / "odd.jsonl", tmp_path / "file"
+    trace.write_text((REPO / "plans" / "nobel-literature.jsonl").read_text().replace("Nobel", "No\\ud800bel"))
+    verb, *more = export
+    done = airo("runs", verb, trace, *more, "-o", file)
+    assert (done.code, done.err) == (0, "") and "bel" in file.read_text(encoding="utf-8")

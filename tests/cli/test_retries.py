@@ -28,6 +28,9 @@ def test_a_plan_is_asked_for_again_as_often_as_said(
     assert (done.code, done.out) == (0, "4\n")
     assert "No tool is called 'Abacus'" in done.err
     assert "the model is asked again" in done.err
+    planned = airo("plan", "q", *model)
+    assert (planned.code, planned.out) == (0, f"{RIGHT}\n"), "what can be run, not what was refused"
+    assert json.loads(airo("plan", "q", "--json", *model).out)["written"] == RIGHT
     for verb in ("ask", "plan"):
         refused = airo(verb, "q", *model, "--retries", "0")
         assert (refused.code, refused.out) == (4, "")

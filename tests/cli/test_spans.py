@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -9,6 +10,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
 
 import pytest
 
@@ -69,6 +71,21 @@ def test_spans_are_sent_where_the_environment_says(script: Script, tools: str, k
     names = [span.name for scope in resource.scope_spans for span in scope.spans]
     assert names[-1] == "invoke_agent airoagent" and "execute_tool echo" in names
     assert "airoagent" in str(resource.resource) and ("secret" in str(sent)) is (kind == "contents")
+
+
+@pytest.mark.parametrize("more", [["--at-once", "1"], ["--jobs", "2"]])
+def test_a_batch_sends_the_spans_of_each_run(tools: str, tmp_path: Path, more: list[str]) -> None:
+    pytest.importorskip("opentelemetry.exporter.otlp.proto.http", reason="the extra otel is not installed")
+    with collector() as (address, bodies):
+        env = {**os.environ, "OTEL_EXPORTER_OTLP_ENDPOINT": address}
+        (tmp_path / "two.jsonl").write_text(f"{json.dumps({'purpose': 'plan', 'text': ECHO})}\n" * 2)
+        command = [sys.executable, "-m", "airoagent", "batch", "-", "-q", "-m", f"scripted:{tmp_path / 'two.jsonl'}"]
+        command += ["--tools", tools, "--spans", "on", *more]
+        done = subprocess.run(
+            command, env=env, input="one?\ntwo?\n", capture_output=True, text=True, timeout=90, cwd=REPO
+        )
+    assert (done.returncode, done.stdout.count('"done"'), done.stderr) == (0, 2, "")
+    assert b"".join(bodies).count(b"invoke_agent airoagent") == 2
 
 
 def test_a_collector_that_is_not_there_is_told_after_the_answer(script: Script, tools: str) -> None:

@@ -34,7 +34,12 @@ def test_the_page_has_every_run_and_no_script() -> None:
     shown = [one.get_text() for one in tree.select("details.q > summary")]
     assert shown == ["right, right: What is kelp & co?", "wrong: What is moss?"]
     assert "<script>alert(1)</script> moss" in tree.select("details.q.wrong")[0].get_text()
-    assert len(tree.find_all("svg")) >= 2 and "<two>" in tree.get_text()
+    holds, tokens = (
+        [row.select(".bar") for row in tree.select("tr") if row.td and row.td.text == name]
+        for name in ("holds", "tokens")
+    )
+    assert [bar.select_one(".mean")["style"] for bar in holds[0]] == ["left:0.0%;width:50.0%", "left:0.0%;width:100.0%"]
+    assert len(tokens[0]) == 2 and "<two>" in tree.get_text()
 
 
 def test_a_run_without_a_record_is_named() -> None:

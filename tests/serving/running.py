@@ -7,6 +7,7 @@ import json
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from typing import Any
 from urllib.parse import parse_qs, quote, urlsplit
 
@@ -81,7 +82,7 @@ class Browser:
 @contextmanager
 def browsing(store: Store, make: Callable[[], Agent], **offer: Any) -> Iterator[Browser]:
     """A browser that has opened the pages of a server."""
-    app = make_page_app(store, Offer(lambda model, folder: make(), ("scripted",), **offer))
+    app = make_page_app(store, Offer(cache(lambda model, folder: make()), ("scripted",), **offer))
     with running(app) as server:
         yield Browser(page_of(server, app))
 

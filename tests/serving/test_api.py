@@ -341,6 +341,7 @@ def test_a_run_that_asks_on_the_page_is_resumed_there_after_the_server_was_kille
         assert browser.ask("POST", f"/runs/{run}/asked", {"step": "evidence0", "reply": "Baikal"})[0] == 200
         assert follow(browser, run)[-1] == {"end": True, "answered": True}
         assert '"answer": "Baikal"' in browser.ask("GET", f"/runs/{run}")[2]
+        assert f"the run {run} is done" in browser.ask("POST", f"/runs/{run}/resume", {})[2]
 
 
 def test_a_run_that_asks_over_the_api_is_answered_on_the_page_or_on_the_command_line(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import asyncio
 import json
 import threading
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -238,6 +239,7 @@ def test_a_question_may_choose_a_model_and_a_folder_that_the_server_was_started_
     gate.opened.set()
     made: list[tuple[str, str]] = []
 
+    @cache
     def choose(model: str, folder: str) -> Agent:
         made.append((model, folder))
         return make()

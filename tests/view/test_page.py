@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 from dataclasses import replace
@@ -372,7 +373,11 @@ def test_a_failed_run_shows_tries_repairs_and_what_was_not_run(show: Show) -> No
 
 
 def test_a_plan_of_two_hundred_steps_is_drawn(show: Show) -> None:
-    steps = [f"Plan: s\n:evidence{n}: = think[{f':evidence{n - 1}:' if n % 5 else 'x'}]" for n in range(200)]
+    words = ["".join(pair) for pair in itertools.product("abcdefghijklmno", repeat=2)]  # no two steps say the same
+    steps = [
+        f"Plan: {words[n]}\n:evidence{n}: = think[{f':evidence{n - 1}: ' if n % 5 else ''}{words[n]}]"
+        for n in range(200)
+    ]
     page = show(run_plan("\n".join(steps) + "\nAnswer: :evidence199:", think))
     assert page.run("document.querySelectorAll('#graph g.box').length") == 201
     assert page.problems == []
