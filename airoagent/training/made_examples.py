@@ -148,14 +148,15 @@ def _request(random: Random, wanted: Function, template: str) -> tuple[str, dict
 
 
 def _said(random: Random, request: str) -> str:
-    """The request as somebody might put it: politely, in passing, in lower case only at its start."""
+    """The request as somebody might put it: politely, in passing, with a capital letter."""
     draw = random.random()
     if draw < 0.55:
         return request
+    if request.split()[0].strip(",:;.?!").isalpha():  # the name of a file, an address: they stay as they are
+        request = request[:1].upper() + request[1:]
     if draw < 0.7:
-        return request[:1].upper() + request[1:]
+        return request
     ended = request if request[-1] in ".?!" else request + "."
-    ended = ended[:1].upper() + ended[1:]
     if draw < 0.85:
         return random.choice(("Hi! ", "Hello! ", "Please: ", "Hey, ", "Sorry to bother you. ", "One thing: ",
                               "Before I forget: ", "My hands are full right now. ", "Quick one: ", "I'm in a hurry. "

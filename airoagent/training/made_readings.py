@@ -8,7 +8,7 @@ than any real page, so most readings are over written ones: those of the folder 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 from functools import cache
 from importlib.resources import files
 from random import Random
@@ -74,27 +74,40 @@ Reading = tuple[list[ContextBlock], str, str, ContextBlock | None]
 
 def _facts(random: Random) -> Reading:
     subject = random.choice(subjects())
-    x, other = invented_value(random, subject), invented_value(random, subject)
+    x = invented_value(random, subject)
+    other = _another(random, subject, {x})
     wanted = random.choice(relations_of(subject))
     missing = random.random() < 0.18
     text, told = _passage(random, subject, x, wanted if missing else None)
     if not missing:
         wanted = random.choice(list(told))
     block = _block(random, x, text)
-    blocks = [block]
+    blocks, names = [block], {x, other}
     if missing or random.random() < 0.4:  # the same of somebody else: what must not be taken for the answer
         value = invented_value(random, wanted.value)
         near = f"{random.choice(wanted.told).format(x=other, v=value)} {_passage(random, subject, other, wanted)[0]}"
         blocks.append(_block(random, other, _capital(near)))
     while len(blocks) < random.choice((1, 1, 2, 3, 4)):
         another = random.choice(subjects())
-        name = invented_value(random, another)
+        names.add(name := _another(random, another, names))
         blocks.append(_block(random, name, _passage(random, another, name, None)[0]))
     random.shuffle(blocks)
     question = random.choice(wanted.asked).format(x=x)
     if not missing and len(blocks) == 1 and random.random() < 0.15:  # "When does it end?", over one text
         question = question.replace(x, "it" if subject != "person" else random.choice(("he", "she")))
-    return (blocks, question, "", None) if missing else (blocks, question, told[wanted], block)
+    return (blocks, question, "", None) if missing else (blocks, question, _as_told(told[wanted], text), block)
+
+
+def _another(random: Random, kind: str, known: Container[str]) -> str:
+    """A value of the kind that is none of the known ones: what is told of it is not told of them."""
+    while (value := invented_value(random, kind)) in known:
+        pass
+    return value
+
+
+def _as_told(value: str, text: str) -> str:
+    """The value as it stands in the text, which may begin a sentence with it."""
+    return value if value in text else _capital(value)
 
 
 def _checked(random: Random) -> Reading:
@@ -117,7 +130,8 @@ def _checked(random: Random) -> Reading:
 def _decided(random: Random) -> Reading:
     drawn = random.choice(data_of("words.yaml")["decided"])
     question, yes, no = drawn["question"], drawn["yes"], drawn["no"]
-    place, elsewhere = (invented_value(random, "place") for _ in range(2))
+    place = invented_value(random, "place")
+    elsewhere = _another(random, "place", {place})
     right, missing = random.random() < 0.5, random.random() < 0.2
     number = random.randint(2, 90)
     sentence = random.choice(yes if right else no).format(p=place, n=number)
