@@ -17,7 +17,7 @@ import inspect
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import field, fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Generic, Literal, Protocol, overload
+from typing import TYPE_CHECKING, Any, Generic, Literal, Protocol, TypedDict, Unpack, overload
 
 from typing_extensions import ParamSpec, TypeVar  # the standard library's take no default before 3.13
 
@@ -43,6 +43,7 @@ __all__ = [
     "Parameter",
     "Tool",
     "ToolContext",
+    "ToolOptions",
     "ToolOutput",
     "Toolbox",
     "as_tool",
@@ -215,20 +216,26 @@ def _context_name(function: Callable[..., Any], parameters: Mapping[str, inspect
     return ""
 
 
+class ToolOptions(TypedDict, total=False):
+    """What `tool` takes besides: fields of `Tool`."""
+
+    side_effects: bool
+    timeout: float | None
+    version: str
+    cacheable: bool
+    outside: bool
+    network: Network
+    private: bool
+    streams: bool
+
+
 def as_tool(
     function: Callable[..., Any] | Tool,
-    *,
     name: str | None = None,
+    *,
     description: str | None = None,
-    side_effects: bool = False,
     repeatable: bool | None = None,
-    timeout: float | None = None,
-    version: str = "1",
-    cacheable: bool = False,
-    outside: bool = True,
-    network: Network = False,
-    private: bool = False,
-    streams: bool = False,
+    **options: Unpack[ToolOptions],
 ) -> Tool:
     """Make a tool of a function (a tool stays as it is); UsageError says what keeps it from being one."""
     if isinstance(function, Tool):
@@ -247,56 +254,25 @@ def as_tool(
         for p in signature.parameters.values()
         if p.name != context and p.kind not in (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
     )
-    text = description if description is not None else _first_paragraph(function)
+    text = _first_paragraph(function) if description is None else description
     if not text:
         raise UsageError(
             f"the tool {tool_name} has no description, so no model could know when to use it",
             "give the function a docstring; its first paragraph is what the model reads",
         )
     origin = getattr(inspect.getmodule(function), "__file__", None) or ""
-    return Tool(
-        tool_name,
-        text,
-        function,
-        parameters,
-        context,
-        side_effects,
-        not side_effects if repeatable is None else repeatable,
-        timeout,
-        origin,
-        version,
-        cacheable,
-        None,
-        outside,
-        network,
-        private,
-        streams,
-    )
+    repeatable = not options.get("side_effects") if repeatable is None else repeatable
+    return Tool(tool_name, text, function, parameters, context, origin=origin, repeatable=repeatable, **options)
 
 
 def specified_tool(
-    function: Function,
-    call: Callable[..., Awaitable[Any]],
-    *,
-    side_effects: bool,
-    timeout: float | None,
-    origin: str,
-    network: bool,
-    private: bool,
+    function: Function, call: Callable[..., Awaitable[Any]], origin: str, **options: Unpack[ToolOptions]
 ) -> Tool:
     """A tool whose parameters a specification says; ``call`` takes a `ToolContext`, and them by keyword."""
     parameters = tuple(
         Parameter(param.name, _HINTS.get(param.kind, Any), param.required, param.default) for param in function.params
     )
-    made = as_tool(
-        call,
-        name=function.name,
-        description=" ".join(function.description.split()),
-        side_effects=side_effects,
-        timeout=timeout,
-        network=network,
-        private=private,
-    )
+    made = as_tool(call, function.name, description=" ".join(function.description.split()), **options)
     return replace(made, parameters=parameters, context_parameter=FIRST, origin=origin, specification=function)
 
 
@@ -320,15 +296,8 @@ def tool(
     /,
     *,
     description: str | None = None,
-    side_effects: bool = False,
     repeatable: bool | None = None,
-    timeout: float | None = None,
-    version: str = "1",
-    cacheable: bool = False,
-    outside: bool = True,
-    network: Network = False,
-    private: bool = False,
-    streams: bool = False,
+    **options: Unpack[ToolOptions],
 ) -> Callable[[Callable[P, R]], Tool[P, R]]: ...
 def tool(
     function: Callable[..., Any] | str | None = None, /, **options: Any
@@ -347,7 +316,7 @@ def tool(
         return as_tool(function)
 
     def decorate(target: Callable[..., Any]) -> Tool:
-        return as_tool(target, name=function, **options)
+        return as_tool(target, function, **options)
 
     return decorate
 
