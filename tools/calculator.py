@@ -105,7 +105,10 @@ class _Reader:
             return self._signed()
         value = self._terms(level + 1)
         while sign := self._take(*_SIGNS[level]):
-            value = _combined(sign, value, self._terms(level + 1))
+            right = self._terms(level + 1)
+            if sign in ("/", "//", "%") and not right:
+                raise _wrong("it divides by zero")
+            value = _checked(_OPERATIONS[sign](value, right))
         return value
 
     def _signed(self) -> Fraction:
@@ -210,12 +213,6 @@ _OPERATIONS: dict[str, Callable[[Fraction, Fraction], Fraction]] = {
     "//": lambda a, b: Fraction(a // b),
     "%": operator.mod,
 }
-
-
-def _combined(sign: str, left: Fraction, right: Fraction) -> Fraction:
-    if sign in ("/", "//", "%") and not right:
-        raise _wrong("it divides by zero")
-    return _checked(_OPERATIONS[sign](left, right))
 
 
 def _raised(base: Fraction, power: Fraction) -> _Number:

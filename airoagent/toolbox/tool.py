@@ -202,11 +202,6 @@ class Tool(Generic[P, R]):
         return next(iter(required or (parameter.name for parameter in self.parameters)), "")
 
 
-def _first_paragraph(function: Callable[..., Any]) -> str:
-    text = inspect.getdoc(function) or ""
-    return " ".join(text.split("\n\n", 1)[0].split())
-
-
 def _context_name(function: Callable[..., Any], parameters: Mapping[str, inspect.Parameter]) -> str:
     for name, parameter in parameters.items():
         annotation = parameter.annotation
@@ -254,7 +249,9 @@ def as_tool(
         for p in signature.parameters.values()
         if p.name != context and p.kind not in (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
     )
-    text = _first_paragraph(function) if description is None else description
+    text = description
+    if text is None:  # the first paragraph
+        text = " ".join((inspect.getdoc(function) or "").split("\n\n", 1)[0].split())
     if not text:
         raise UsageError(
             f"the tool {tool_name} has no description, so no model could know when to use it",

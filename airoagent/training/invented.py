@@ -27,7 +27,7 @@ def data_of(file: str) -> Any:
 
 
 def _of(random: Random, kind: str) -> str:
-    return random.choice(data_of("words.yaml")["kinds"][kind].split(", "))
+    return str(random.choice(data_of("words.yaml")["kinds"][kind].split(", ")))
 
 
 def invented_name(random: Random) -> str:
@@ -71,10 +71,6 @@ _PATTERNS: Final = {
 }  # fmt: skip
 
 
-def _leased(random: Random) -> str:
-    return random.choice((_of(random, "leased"), invented_value(random, "company")))
-
-
 # Of a kind: its value, from a name of its own.
 _MADE: Final[dict[str, Callable[[Random, str], str]]] = {
     "person": lambda random, name: f"{_of(random, 'first')} {random.choice((name, _of(random, 'surname')))}",
@@ -89,7 +85,9 @@ _MADE: Final[dict[str, Callable[[Random, str], str]]] = {
     "work": lambda random, name: _of(random, "title").format(_of(random, "thing")),
     "animal": lambda random, name: f"the {name} {_of(random, 'beast')}",
     "program": lambda random, name: name.lower() + random.choice(("", "", "db", "lib", "-tools", "ctl")),
-    "contract": lambda random, name: _of(random, "paper").format(_leased(random)),
+    "contract": lambda random, name: _of(random, "paper").format(
+        random.choice((_of(random, "leased"), invented_value(random, "company")))
+    ),
     "meeting": lambda random, name: _of(random, "gathering").format(_of(random, "topic")),
     "dish": lambda random, name: _of(random, "baked").format(_of(random, "eaten")),
     "room": lambda random, name: _of(random, "where").format(n=random.randint(1, 420)),

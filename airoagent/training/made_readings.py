@@ -310,7 +310,7 @@ def _cloze(random: Random, text: str) -> tuple[str, str] | None:
         after = re.split(r"[;:()]|, (?!\d)|\.$", sentence[span.end(1) :])[0].strip()
         if sum(one.lower() not in STOP_WORDS for one in f"{before} {after}".split()) < 4:
             continue
-        before = _lowered(before)
+        before = re.sub(r"^(?:The|In|It|An?|This|At|On|He|She)(?= |$)", lambda common: common[0].lower(), before)
         kept = [one for one in (before, after) if one]
         if wh == "How many":
             kept.reverse()
@@ -321,16 +321,6 @@ def _cloze(random: Random, text: str) -> tuple[str, str] | None:
         question = " ".join(one for one in question.split() if random.random() < 0.95)
         return f"{_capital(question)}?", span[1]
     return None
-
-
-def _lowered(text: str) -> str:
-    """Without the capital letter of a sentence's first word, if that is a common one."""
-    first = text.split(" ", 1)[0]
-    return (
-        text[:1].lower() + text[1:]
-        if first in ("The", "In", "It", "A", "An", "This", "At", "On", "He", "She")
-        else text
-    )
 
 
 def _example(random: Random, style: Style, kind: str, reading: Reading) -> Example:
