@@ -158,17 +158,11 @@ R = TypeVar("R", default=Any)
 
 @frozen
 class Tool(Generic[P, R]):
-    """A function the runtime can call for a step.
+    """A function the runtime can call for a step. What an option means says `tool`; besides, ``timeout`` None is the
+    run's default.
 
-    ``timeout`` is in seconds (None: the run's default; 0: none); ``side_effects`` makes the runtime ask first;
-    ``repeatable`` says that a call cut off half-way may be made again; ``origin`` is the file it came from;
-    ``cacheable`` says that the same input gives the same output for a while, whoever asks;
-    ``specification`` gives the parameters where the signature does not (a tool declared in YAML, or of MCP).
-    ``outside`` False: what it returns is made from its input alone (by computing, or by the run's model), so it is as
-    trustworthy as that. ``network``: its input leaves the machine (a search, a service), or only the ``addresses`` in
-    it do; private text is held back from it. ``private``: what it returns is from the user's files. ``streams``: it
-    returns what the model writes for it, less the sources at the end, so that is shown while it is being written.
-    ``warning`` is set when the runtime asks about a call, and says what it would do.
+    ``origin`` is the file it came from; ``specification`` gives the parameters where the signature does not (a tool
+    declared in YAML, or of MCP); ``warning`` is set when the runtime asks about a call, and says what it would do.
     """
 
     name: str
@@ -301,13 +295,14 @@ def tool(
 ) -> Tool | Callable[[Callable[..., Any]], Tool]:
     """Make a tool from a function: ``@tool`` or ``@tool("Name", side_effects=True, timeout=30)``.
 
-    ``timeout`` is in seconds. ``side_effects`` is for tools that change something outside: the runtime asks before it
-    calls them. ``repeatable`` (by default: no side effects) says whether an interrupted call may be made again.
-    ``cacheable``: the same input gives the same output for a while, so a user may have results kept; a new
-    ``version`` invalidates them. ``outside=False``: it only works on its input, and adds no text of its own.
-    ``network``: what it is given leaves the machine (``"addresses"``: only the addresses in it do), so text from the
-    user's documents is held back from it. ``private``: what it returns is from the user's files. ``streams``: it
-    returns what the model writes for it, less the sources at the end, so that is shown while it is being written.
+    ``timeout`` is in seconds (0: none). ``side_effects`` is for tools that change something outside: the runtime asks
+    before it calls them. ``repeatable`` (by default: no side effects) says whether an interrupted call may be made
+    again. ``cacheable``: the same input gives the same output for a while, so a user may have results kept; a new
+    ``version`` invalidates them. ``outside=False``: what it returns is made from its input alone (by computing, or by
+    the run's model), so it is as trustworthy as that. ``network``: what it is given leaves the machine
+    (``"addresses"``: only the addresses in it do), so text from the user's documents is held back from it.
+    ``private``: what it returns is from the user's files. ``streams``: it returns what the model writes for it, less
+    the sources at the end, so that is shown while it is being written.
     """
     if callable(function):
         return as_tool(function)
