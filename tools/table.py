@@ -244,7 +244,8 @@ def _parsed(wanted: str, known: Iterable[str]) -> tuple[str, list[str], list[_Co
             conditions.append(_Condition(bare(found["column"]), sign.get(own, own), value))
         else:
             raise ToolError(
-                f"{bare(piece)[:80]!r} is not a condition", "write COLUMN = VALUE, with = != < > <= >= contains"
+                f"{bare(piece)[:80]!r} is not a condition",
+                "write COLUMN = VALUE, with = != < > <= >= contains; put a value with 'and' in it in double quotes",
             )
         before = conditions[-1].sign if conditions else word
         before = before if word != "and" or before != "between" else ""
