@@ -160,7 +160,7 @@ def _tables(text: str) -> Iterator[_Table]:
     for paragraph in re.split(r"\n[ \t]*\n", text):
         lines = paragraph.splitlines()
         for at, line in enumerate(lines[:-1]):
-            if line.rstrip().endswith(":"):  # what leads to a table
+            if line.rstrip().endswith(":") or _RULE.fullmatch(line):  # what leads to a table
                 continue
             sign = next((one for one in "|\t;," if one in line and (one == "|" or one in lines[at + 1])), "")
             if sign:

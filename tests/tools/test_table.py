@@ -169,13 +169,20 @@ def test_a_table_is_chosen_among_several_openly(data: Path) -> None:
     assert run.evidence["evidence0"].note == "2 tables have these columns: the longest was read"
 
 
-def test_a_line_that_leads_to_a_table_is_not_its_head() -> None:
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("The fares, sorted:\nLine,Fare\nNorth,4.5\nSouth,6", "10.5"),
+        ("|\nLine,Fare\nNorth,4.5\nSouth,6", "10.5"),
+        ("|\nNorth", None),
+    ],
+)
+def test_a_line_that_leads_to_a_table_is_not_its_head(text: str, found: str | None) -> None:
     @tool
-    def Fares(text: str) -> str:
+    def Fares(input: str) -> str:
         """Lists fares."""
-        return "The fares, sorted:\nLine,Fare\nNorth,4.5\nSouth,6"
+        return text
 
-    model = ScriptedModel(
-        {"plan": [":evidence0: = Fares[x]\n:evidence1: = Table[:evidence0:: sum fare]\nAnswer: :evidence1:"]}
-    )
-    assert Agent(model, ["Table", Fares], store=False).run("q").answer == "10.5"
+    plan = ":evidence0: = Fares[x]\n:evidence1: = Table[:evidence0:: sum fare]\nAnswer: :evidence1:"
+    run = Agent(ScriptedModel({"plan": [plan]}), ["Table", Fares], store=False).run("q")
+    assert run.answer == found and ("there is no table" in str(run.events)) == (found is None)
