@@ -99,7 +99,7 @@ class Agent:
             return offered, known if tools is None else offered
 
         def with_servers() -> tuple[Toolbox, Toolbox]:
-            return offer(found.toolbox.extended(*self._servers.tools(found.toolbox)))
+            return offer(found.toolbox.extended(*self._servers.start(found.toolbox)))
 
         # A name that nobody here has may be a server's: that there is no such tool is said now, not after the plan.
         offered, known = with_servers() if unknown else offer(found.toolbox)

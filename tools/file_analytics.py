@@ -125,12 +125,9 @@ def _look(lines: Iterator[str], keyword: str, case_sensitive: bool) -> _Found:
     return _Found(exact if case_sensitive else folded, folded, tuple(hits))
 
 
-def _times(number: int) -> str:
-    return {0: "does not occur", 1: "occurs once", 2: "occurs twice"}.get(number, f"occurs {number:,} times")
-
-
 def _occurrences(name: str, keyword: str, found: _Found) -> str:
-    text = f'"{keyword}" {_times(found.exact)} in {name}'
+    times = {0: "does not occur", 1: "occurs once", 2: "occurs twice"}
+    text = f'"{keyword}" {times.get(found.exact, f"occurs {found.exact:,} times")} in {name}'
     if found.lines:
         numbers = ", ".join(str(number) for number, _ in found.lines[:_MOST_SHOWN])
         more = ", ..." if len(found.lines) > _MOST_SHOWN else ""

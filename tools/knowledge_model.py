@@ -57,7 +57,7 @@ async def knowledge_model(input: str, context: ToolContext) -> ToolOutput:
         if not completion.text.strip():
             return _NOTHING
         return ToolOutput(completion.text.strip(), answered=read_cited_answer(completion.text).answered)
-    found = [ContextBlock(text, tuple(_metadata(sources))) for evidence in given for text, sources in evidence.blocks()]
+    found = [ContextBlock(text, _metadata(sources)) for evidence in given for text, sources in evidence.blocks()]
     style = await context.style()
     asked = question or context.question
     instruction = f"{asked} {_ASK}".strip() if style == "airoboros" else asked
@@ -84,9 +84,14 @@ async def knowledge_model(input: str, context: ToolContext) -> ToolOutput:
         notes.append("quoted")
     if strangers:
         notes.append(f"cited an address it was not given: {', '.join(strangers)}")
+    backing = (  # it covers no characters of the answer
+        Source(source.url, source.title or pairs.get("title", ""), pairs.get("quote", "") or source.quote)
+        for pairs in cited
+        if (source := known.get(pairs.get("url", ""))) is not None
+    )
     return ToolOutput(
         answer.text or "The model named a source, but gave no answer.",
-        tuple(_cited(pairs, known[pairs["url"]]) for pairs in cited if pairs.get("url") in known),
+        tuple(backing),
         "; ".join(notes),
         answer.answered,
     )
@@ -128,14 +133,10 @@ def _split(parts: Iterable[str | Evidence]) -> tuple[str, list[Evidence]]:
     return (question[:1].upper() + question[1:], given) if given else (question, given)
 
 
-def _metadata(sources: Iterable[Source]) -> Iterable[tuple[str, str]]:
+def _metadata(sources: Iterable[Source]) -> tuple[tuple[str, str], ...]:
     """At most 8 pairs, what the models were trained on; an address first, since it is what an answer cites."""
-    pairs: list[tuple[str, str]] = []
-    for source in sources:
-        pairs.append(("url", source.url))
-        if source.title:
-            pairs.append(("title", source.title))
-    return pairs[:8]
+    pairs = (pair for one in sources for pair in (("url", one.url), ("title", one.title)))
+    return tuple(pair for pair in pairs if pair[0] == "url" or pair[1])[:8]
 
 
 def _standing(answer: str, blocks: Sequence[ContextBlock]) -> list[dict[str, str]]:
@@ -148,8 +149,3 @@ def _standing(answer: str, blocks: Sequence[ContextBlock]) -> list[dict[str, str
             quote = line.removeprefix(f"{about.get('title', '')}: ")  # which a line about "her" is given to read
             return [{**about, "quote": quote if len(quote) <= _LONG else ""}]
     return []
-
-
-def _cited(pairs: dict[str, str], source: Source) -> Source:
-    """The source as cited here: it covers no characters of the answer, it backs it."""
-    return Source(source.url, source.title or pairs.get("title", ""), pairs.get("quote", "") or source.quote)

@@ -37,7 +37,7 @@ def _find(tools: tuple[str, ...], name: str = "") -> Found:
     if name in found.toolbox:
         return found
     servers = Servers(settings.mcp_servers)
-    whole = Toolbox([*found.toolbox.values(), *servers.tools(found.toolbox)])
+    whole = Toolbox([*found.toolbox.values(), *servers.start(found.toolbox)])
     servers.close()
     return Found(whole, (*found.broken, *servers.broken))
 

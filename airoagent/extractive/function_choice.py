@@ -14,13 +14,13 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 from airoagent.calls.call_parser import Call, Format, write_call
 from airoagent.calls.function_loader import read_functions
 from airoagent.calls.functions import Function, Functions, Param
 from airoagent.calls.scalars import Json
 from airoagent.errors import UsageError
-from airoagent.frozen import frozen
 from airoagent.text.words import STOP_WORDS, spaced, stem, stems, words
 
 _DAY = "(?:mon|tues|wednes|thurs|fri|satur|sun|to|yester)day|tomorrow|tonight"
@@ -52,15 +52,12 @@ _SAYINGS = {
     "say": "language translate",
     "rain|snow|sunny|temperature|forecast": "weather",
     "mail": "email message send",
-    "write": "send message text",
-    "euro|dollar|pound": "currency money",
     "where|which line|what line": "find line",
 }
 
 
-@frozen
-class _Clue:
-    """Something in the sentence that can be a value: its kind, text and place."""
+class _Clue(NamedTuple):
+    """Something in the sentence that can be a value."""
 
     kind: str
     text: str
@@ -109,13 +106,12 @@ def _read_clues(text: str) -> _Clues:
         if (word := match[0].lower()) in _NUMBER_WORDS:
             found.append(_Clue("number", str(_NUMBER_WORDS[word]), match.start(), match.end()))
     for match in _CAPITALS.finditer(rest):
-        first, _, others = match[0].partition(" ")
-        if not rest[: match.start()].strip(" \n\"'(¿¡-") and not rest[match.end() :].lstrip().startswith(("'s", ",")):
+        name, start = match[0], match.start()
+        if not rest[:start].strip(" \n\"'(¿¡-") and not rest[match.end() :].lstrip().startswith(("'s", ",")):
             # The sentence's own capital says nothing; "Play Miles Davis" has a name after it.
-            if others and first.lower() != "the":
-                found.append(_Clue("name", others, match.end() - len(others), match.end()))
-        elif match[0].partition("'")[0] != "I":
-            found.append(_Clue("name", match[0], match.start(), match.end()))
+            name = name.partition(" ")[2] * (name[:4] != "The ")
+        if name and name.partition("'")[0] != "I":
+            found.append(_Clue("name", name, match.end() - len(name), match.end()))
     said = {stem(word): 1.0 for word in words(plain.lower())}
     for saying, meant in _SAYINGS.items():
         if re.search(rf"\b(?:{saying})(?:s|ed|d|ing)?\b", plain, re.IGNORECASE):
@@ -171,14 +167,9 @@ def _number(param: Param, clues: _Clues) -> Json:
         return best
 
     chosen = max(clues.of("number"), key=near, default=None)
-    if chosen is None:
+    limit = re.search(r"max|limit|most|min|budget|price", param.name.lower())  # sentences rarely say its name
+    if chosen is None or not (near(chosen) >= 0.15 or param.required or param.has_default or limit):
         return None
-    if near(chosen) < 0.15:  # sentences rarely say the name of a limit
-        if not (
-            param.required or param.has_default or re.search(r"max|limit|most|min|budget|price", param.name.lower())
-        ):
-            return None
-        chosen = clues.of("number")[0]
     number = float(chosen.text.replace(",", ""))
     if param.kind == "integer" and not number.is_integer():
         return None
@@ -223,12 +214,15 @@ def _text(param: Param, clues: _Clues) -> Json:
     name = param.name.lower().split("_")[-1]
     leads = _LEADS_TO.get(param.name.lower()) or _LEADS_TO.get(name, [])
     if form in _VALUES:
-        return _first(clues.of(form), leads, clues) or (_following(leads, clues) if form == "email" else None)
-    if form == "text" or (not form and not leads):
-        quote = _first(clues.of("quote"), leads, clues)
-        return quote or (_free_text(param, leads, clues) if param.required or form == "text" else None)
-    named = _first(clues.of("name"), leads, clues, must_lead=bool(leads) and form not in ("place", "name"))
-    named = named or _following(leads, clues)
+        return _first(clues.of(form), leads, clues)
+    quote = _first(clues.of("quote"), leads, clues) if form == "text" or not (form or leads) else None
+    if quote or form == "text" or not (form or leads):
+        colon = None if quote else re.search(r":\s+(\S[^\n]{0,400})", clues.text)
+        found = quote or (colon and clues.take(*colon.span(1)))
+        if not found and (param.required or form == "text"):
+            found = _following(leads, clues) or (_first(clues.of("name"), [], clues) if param.required else None)
+        return found
+    named = _first(clues.of("name"), leads, clues) or _following(leads, clues)
     if named is None and name in ("source", "origin") and (unit := _UNIT.search(clues.plain)):
         return clues.take(*unit.span(1))
     return named or (_first(clues.of("quote"), [], clues) if param.required else None)
@@ -237,20 +231,16 @@ def _text(param: Param, clues: _Clues) -> Json:
 _UNIT = re.compile(r"(?<![\w.])\d[\d.,]*\s+([A-Za-z]{2,20})")  # "250 USD"
 
 
-def _first(found: list[_Clue], leads: list[str], clues: _Clues, must_lead: bool = False) -> str | None:
+def _first(found: list[_Clue], leads: list[str], clues: _Clues) -> str | None:
     """The clue that comes right after one of the words that lead to such a value, or else the first."""
-    led = next((clue for lead in leads for clue in found if _word_before(clue, clues) == lead), None)
-    chosen = led or next((clue for clue in found if not must_lead), None)
+    before = {clue: " ".join(_WORD.findall(clues.text[: clue.start][-40:])).lower() for clue in found}
+    led = (
+        clue for lead in leads for clue in found if re.search(rf"\b{lead}(?: the| an?| word| phrase)*$", before[clue])
+    )
+    chosen = next(led, found[0] if found else None)
     if chosen:
         clues.take(chosen.start, chosen.end)
     return chosen.text if chosen else None
-
-
-def _word_before(clue: _Clue, clues: _Clues) -> str:
-    before = [word.lower() for word in _WORD.findall(clues.text[max(0, clue.start - 40) : clue.start])]
-    while len(before) > 1 and before[-1] in ("the", "a", "an", "word", "phrase"):
-        before.pop()
-    return before[-1] if before else ""
 
 
 _FOLLOWING = re.compile(
@@ -270,51 +260,25 @@ def _following(leads: list[str], clues: _Clues) -> str | None:
     return None
 
 
-_COLON = re.compile(r":\s+(\S[^\n]{0,400})")
-
-
-def _free_text(param: Param, leads: list[str], clues: _Clues) -> str | None:
-    """What follows a colon, or the words that lead to such a text."""
-    colon = _COLON.search(clues.text)
-    text = clues.take(*colon.span(1)) if colon else None
-    return text or _following(leads, clues) or (_first(clues.of("name"), [], clues) if param.required else None)
-
-
 def chosen_call(input: str, functions_yaml: str, format: Format) -> str:
-    """The call as text, in the format asked for; "" where the functions cannot be read."""
+    """The call of the function that fits best, as text; "" where the functions cannot be read."""
     try:
         functions = Functions(read_functions(functions_yaml))
     except UsageError:
         return ""
-    function, params = _choose(input, functions)
-    return write_call(Call(function.name, params), format).rstrip("\n")
-
-
-def _choose(input: str, functions: Functions) -> tuple[Function, dict[str, Json]]:
-    """The function that fits best, with what the input says of its parameters."""
-    clues = _read_clues(input)
-    bags = [_bag(function) for function in functions]
+    clues, bags = _read_clues(input), [_bag(function) for function in functions]
     seen = Counter(word for bag in bags for word in bag)
     rarity = {word: math.log(1 + len(bags) / count) for word, count in seen.items() if word not in STOP_WORDS}
-    found = [_filled(function.params, replace(clues, taken=[])) for function in functions]
-    scores = [
-        _fit(function, bag, params, clues, rarity) for function, bag, params in zip(functions, bags, found, strict=True)
-    ]
-    best = max(range(len(scores)), key=scores.__getitem__)
-    return (functions[best], found[best]) if scores[best] > -1.0 else (functions[0], {})  # nothing speaks for any
-
-
-def _fit(
-    function: Function, bag: dict[str, float], params: dict[str, Json], clues: _Clues, rarity: dict[str, float]
-) -> float:
-    """How much of what is said speaks for a function: its words, and values for its parameters."""
-    score = sum(bag[word] * weight * rarity.get(word, 0.0) for word, weight in clues.said.items() if word in bag)
-    for param in function.params:
-        if param.name in params:
-            score += 0.8 if param.required else 0.3
-        elif param.required:
-            score -= 0.8
-    return score
+    scored: list[tuple[float, dict[str, Json]]] = []
+    for function, bag in zip(functions, bags, strict=True):
+        params = _filled(function.params, replace(clues, taken=[]))
+        score = sum(bag[word] * weight * rarity.get(word, 0.0) for word, weight in clues.said.items() if word in bag)
+        for param in function.params:
+            worth = 0.8 if param.required else 0.3
+            score += worth if param.name in params else -0.8 * param.required
+        scored.append((score, params))
+    best = max(range(len(scored)), key=lambda at: scored[at][0])
+    return write_call(Call(functions[best].name, scored[best][1]), format).rstrip("\n")
 
 
 def _bag(function: Function) -> dict[str, float]:

@@ -155,12 +155,10 @@ def write_plan(question: str, tools: Sequence[tuple[str, str]]) -> str:
         return "Answer: No tool is on offer, so nothing can be looked up."
     roles = _roles_of(offered)
     draft = _Draft()
-    answer = (
-        _custom(draft, roles, question)
-        or _addresses(draft, roles, question)
-        or _looked_up(draft, roles, question)
-        or _anything(draft, offered, question)
-    )
+    answer = _custom(draft, roles, question) or _addresses(draft, roles, question) or _looked_up(draft, roles, question)
+    if not answer:  # no tool fits: the one whose words come nearest gets the question as it is
+        best = max(offered, key=lambda tool: _matches(tool, question))
+        answer = draft.add(f"Use {best.name}, the nearest of the tools on offer.", best.name, question)
     return "\n".join([*draft.lines, f"Answer: {answer}"])
 
 
@@ -222,20 +220,13 @@ def _found(draft: _Draft, roles: _Roles, question: str) -> str:
     return _ask(draft, roles, question, _look_up(draft, roles, search_query(question)))
 
 
-def _is_calculator(tool: _Tool) -> bool:
-    says = f"{spaced(tool.name)} {tool.description}"
-    return bool(re.search(r"calculat|arithmetic|\bmath|evaluat\w* (?:an? )?expression", says, re.IGNORECASE))
-
-
+_CALCULATES = re.compile(r"calculat|arithmetic|\bmath|evaluat\w* (?:an? )?expression", re.IGNORECASE)
+_TELLS_TIME = re.compile(r"\b(?:current|today'?s) (?:date|time)\b", re.IGNORECASE)
 _NOW = re.compile(
     r"\btoday'?s? date\b|\bcurrent (?:date|time)\b|\bwhat (?:day|date|time|year|month) is (?:it|today)\b"
     r"|\bwhat(?:'s| is) (?:the )?(?:today'?s )?(?:date|day|time|weekday)(?: today| now| is it)?\W*$",
     re.IGNORECASE,
 )
-
-
-def _is_clock(tool: _Tool) -> bool:
-    return bool(re.search(r"\b(?:current|today'?s) (?:date|time)\b", tool.description, re.IGNORECASE))
 
 
 _PAGE_TWICE = re.compile(r"\b(?:the|this) (?:web ?)?(?:page|site|website|article) the page\b", re.IGNORECASE)
@@ -329,10 +320,10 @@ def _custom(draft: _Draft, roles: _Roles, question: str) -> str:
     """A tool of the user's own, where its name or description matches the question."""
     best, fit = None, 0.0
     for tool in roles.others:
-        if _is_calculator(tool):
+        if _CALCULATES.search(f"{spaced(tool.name)} {tool.description}"):
             if sum_ := _expression(question):
                 return draft.add("Work out the sum.", tool.name, sum_)
-        elif _is_clock(tool):
+        elif _TELLS_TIME.search(tool.description):
             if _NOW.search(question):
                 return draft.add("Tell the date.", tool.name, "now")
         elif (match := _matches(tool, question)) > fit:
@@ -390,9 +381,3 @@ def _payload(question: str, tool: _Tool) -> str:
     found = list(re.finditer(r"[^\W_](?:\S*\w)?", question))
     left = [match for match in found if not _is_stop(match[0]) and stem(match[0]) not in own]
     return question[left[0].start() : left[-1].end()].removesuffix("'s") if left else question
-
-
-def _anything(draft: _Draft, tools: tuple[_Tool, ...], question: str) -> str:
-    """No tool fits: the one whose words come nearest gets the question as it is."""
-    best = max(tools, key=lambda tool: _matches(tool, question))
-    return draft.add(f"Use {best.name}, the nearest of the tools on offer.", best.name, question)

@@ -21,6 +21,7 @@ Progress = Callable[[str, int, int], None]
 
 _HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95}", re.ASCII)
 _WEIGHTS = (".safetensors", ".bin")
+_NO_ROOM = "make room, or set HF_HOME to a folder on another disk"
 _TRUE = frozenset({"1", "on", "yes", "true"})
 
 
@@ -97,7 +98,8 @@ def download(
     try:
         info = HfApi(endpoint=endpoint).model_info(name, revision=revision, files_metadata=True, timeout=20)
         there = [(entry.rfilename, entry.size or 0) for entry in info.siblings or ()]
-        _check_disk(name, sum(size for _, size in _wanted(there, weights=True)))
+        whole = sum(size for _, size in _wanted(there, weights=True))  # what is there already counts, too
+        check_disk(cache_folder(), whole, f"{name} is {whole / 1e9:.1f} GB to fetch", _NO_ROOM)
         files = sorted(_wanted(there, weights=weights), key=lambda file: file[1])
         if weights:
             before(sum(size for file, size in files if file.endswith(_WEIGHTS)))
@@ -128,8 +130,7 @@ def download(
         raise
     except Exception as error:  # Which class a failed connection has differs by version and transport.
         if isinstance(error, OSError) and error.errno in (28, 122):
-            hint = "make room, or set HF_HOME to another disk"
-            raise ModelError(f"the disk is full: {name} could not be written", hint) from error
+            raise ModelError(f"the disk is full: {name} could not be written", _NO_ROOM) from error
         raise ModelError(
             f"{name} is not downloaded and could not be fetched: {reason_of(error)}",
             "check the network, or give the folder of a model that is here (-m FOLDER)",
@@ -184,17 +185,12 @@ def _counting_bar(what: str, total: int, progress: Progress | None, stopped: Cal
     return Bar
 
 
-def _check_disk(name: str, size: int) -> None:
-    """Raise ModelError where the disk of the cache cannot take so many bytes (what is there already counts, too)."""
-    place = cache_folder()
-    while not place.exists():
-        place = place.parent
-    free = shutil.disk_usage(place).free
+def check_disk(place: Path, size: int, what: str, hint: str) -> None:
+    """Raise ModelError where the disk of a folder, which need not exist yet, cannot take so many bytes."""
+    there = next(folder for folder in (place, *place.absolute().parents) if folder.is_dir())
+    free = shutil.disk_usage(there).free
     if size > free:
-        raise ModelError(
-            f"{name} is {size / 1e9:.1f} GB to fetch, and {free / 1e9:.1f} GB of disk space are free",
-            "make room, or set HF_HOME to a folder on another disk",
-        )
+        raise ModelError(f"{what}, and {free / 1e9:.1f} GB of disk space are free in {there}", hint)
 
 
 def _wanted(files: Sequence[tuple[str, int]], *, weights: bool) -> list[tuple[str, int]]:

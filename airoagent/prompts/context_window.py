@@ -175,8 +175,12 @@ def _note(blocks: Sequence[ContextBlock], kept: Sequence[_Passage]) -> str:
     read: Counter[int] = Counter()
     for passage in kept:
         read[passage.block] += len(passage.text)
+    names = [
+        next((value for key, value in block.metadata if key in ("url", "title")), f"text {number}")
+        for number, block in enumerate(blocks, 1)
+    ]
     cut = [
-        f"{_called(block, number)} ({read[number]:,} of {len(block.text):,} characters read)"
+        f"{names[number]} ({read[number]:,} of {len(block.text):,} characters read)"
         for number, block in enumerate(blocks)
         if read[number] < len(block.text)
     ]
@@ -184,7 +188,3 @@ def _note(blocks: Sequence[ContextBlock], kept: Sequence[_Passage]) -> str:
         return ""
     more = f" and {len(cut) - 8} more" if len(cut) > 8 else ""
     return f"did not fit the model's window whole: {', '.join(cut[:8])}{more}"
-
-
-def _called(block: ContextBlock, number: int) -> str:
-    return next((value for key, value in block.metadata if key in ("url", "title")), f"text {number + 1}")

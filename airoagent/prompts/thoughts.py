@@ -7,6 +7,7 @@ a prompt is in `wrappers`.
 from __future__ import annotations
 
 import re
+from dataclasses import asdict
 from typing import Any
 
 from airoagent.frozen import frozen
@@ -70,12 +71,7 @@ class Thought:
 
     def to_json(self) -> dict[str, Any]:
         """The thought as plain JSON values."""
-        return {
-            "solutions": [{"number": one.number, "text": one.text, "answer": one.answer} for one in self.solutions],
-            "ranking": [{"solution": one.solution, "reason": one.reason} for one in self.ranking],
-            "best": self.best,
-            "text": self.text,
-        }
+        return asdict(self)
 
 
 _MARKS = r"[ \t]*+(?:[#>*_]++[ \t]*+)*+"

@@ -40,6 +40,7 @@ import os
 import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
+from typing import cast
 from urllib.parse import quote, urlsplit
 
 from airoagent.calls.functions import Function
@@ -49,7 +50,7 @@ from airoagent.events import Source
 from airoagent.frozen import frozen
 from airoagent.text.words import word_set
 from airoagent.toolbox.commands import MOST_OUTPUT, run_command
-from airoagent.toolbox.tool import Tool, ToolContext, ToolOutput, specified_tool
+from airoagent.toolbox.tool import Tool, ToolContext, ToolOptions, ToolOutput, specified_tool
 
 _OURS = ("command", "http", "stdin", "timeout", "side_effects", "network", "private")
 _PIECES = re.compile(r"\{\{|\}\}|\{(\w+)\}")
@@ -116,7 +117,7 @@ def _made(function: Function, own: Mapping[str, Json], file: Path) -> Tool:
     if not runs and not flags["network"]:
         raise UsageError(f"{name} sends requests, so `network` cannot be false", "leave network out")
     call = _command(function, own, file.parent) if "command" in own else _request(function, own["http"])
-    return specified_tool(function, call, timeout=timeout, origin=str(file), **flags)
+    return specified_tool(function, call, str(file), **cast(ToolOptions, {**flags, "timeout": timeout}))
 
 
 # Filling in values -------------------------------------------------------------------------------------------------

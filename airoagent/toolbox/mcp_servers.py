@@ -6,7 +6,7 @@
 
 A server is a program that is started and spoken to over its standard input and output, or an address (Streamable
 HTTP). All of them live in one thread with an event loop of its own, since a connection must be closed by the task that
-opened it. `Opened.close` closes them; so does the end of the object or of the program. A tool that cannot be used is
+opened it. `Servers.close` closes them; so does the end of the object or of the program. A tool that cannot be used is
 one `Broken` and costs nothing else. Needs the extra ``mcp``.
 """
 
@@ -46,95 +46,77 @@ _MOST_TOOLS = 500
 _MOST_DESCRIPTION = 1000
 
 
-class Opened:
-    """The tools of the servers that answered, and one `Broken` for each that did not."""
-
-    def __init__(self, tools: tuple[Tool, ...], broken: tuple[Broken, ...], house: _House | None) -> None:
-        self.tools = tools
-        self.broken = broken
-        self._finish = weakref.finalize(self, house.close) if house is not None else None
-
-    def close(self) -> None:
-        """End the servers; their tools fail from then on."""
-        if self._finish is not None:
-            self._finish()
-
-
-def open_servers(servers: Sequence[McpServer], seconds: float = _SECONDS) -> Opened:
-    """Start the servers at once and ask each for its tools; one that fails, or takes ``seconds``, is a `Broken`."""
-    if not servers:
-        return Opened((), (), None)
-    try:
-        require("it", "mcp", "mcp")
-    except MissingExtra as error:
-        reason = f"{error.message}: {error.hint}"
-        return Opened((), tuple(Broken(f"MCP server {server.name}", reason) for server in servers), None)
-    # Otherwise the library prints what a server gets wrong, with a traceback.
-    logging.getLogger("mcp").addHandler(logging.NullHandler())
-    house = _House()
-    tools: dict[str, Tool] = {}
-    broken: list[Broken] = []
-    for connection in house.open(servers, seconds):
-        origin = f"MCP server {connection.server.name}"
-        if connection.problem:
-            broken.append(Broken(origin, connection.problem))
-        if connection.left_out:
-            broken.append(Broken(origin, connection.left_out, part="some"))
-        for listed in connection.listed:
-            try:
-                made = _made(connection, listed, origin)
-            except AiroError as error:
-                broken.append(Broken(origin, error.message, part="one"))
-                continue
-            if made.name in tools:
-                broken.append(Broken(origin, f"it lists another tool called {made.name}", part="one"))
-            tools.setdefault(made.name, made)
-    return Opened(tuple(tools.values()), tuple(broken), house)
-
-
 class Servers:
-    """Servers that are started when their tools are first asked for; ``told`` is called with each that is broken."""
+    """Servers that are started when their tools are first wanted; ``told`` is called with each that is broken.
 
-    def __init__(self, servers: Sequence[McpServer]) -> None:
+    ``tools`` are those of the servers that answered, ``broken`` has one `Broken` for each that did not, and for each
+    tool that cannot be used. ``seconds`` is how long a server may take to list its tools.
+    """
+
+    def __init__(self, servers: Sequence[McpServer], seconds: float = _SECONDS) -> None:
         self._servers = tuple(servers)
+        self._seconds = seconds
         self._lock = threading.Lock()
-        self._opened: Opened | None = None
+        self._finish: Callable[[], object] = lambda: None
+        self.waiting = bool(servers)
+        self.names = tuple(server.name for server in servers)  # with which the names of their tools start
+        self.tools: tuple[Tool, ...] = ()
+        self.broken: tuple[Broken, ...] = ()
         self.told: Callable[[Broken], None] = lambda broken: None
 
-    @property
-    def names(self) -> tuple[str, ...]:
-        """Their names, with which the names of their tools start."""
-        return tuple(server.name for server in self._servers)
-
-    @property
-    def waiting(self) -> bool:
-        """Whether there are servers that have not been started."""
-        return bool(self._servers) and self._opened is None
-
-    def tools(self, known: Mapping[str, Tool]) -> tuple[Tool, ...]:
-        """Their tools, but for those whose names are among the known ones. Blocks while they start."""
+    def start(self, known: Mapping[str, Tool]) -> tuple[Tool, ...]:
+        """Their tools, but for those whose names are among the known ones. Blocks while they start, all at once."""
         with self._lock:
-            if self._opened is None:
-                opened = open_servers(self._servers)
-                for tool in opened.tools:
-                    if (other := known.get(tool.name)) is not None:
-                        reason = f"there is another tool called {tool.name}: {other.origin}"
-                        opened.broken += (Broken(tool.origin, reason, part="one"),)
-                opened.tools = tuple(tool for tool in opened.tools if tool.name not in known)
-                self._opened = opened
-                for broken in opened.broken:
+            if self.waiting:
+                self.tools, self.broken = self._start(known)
+                self.waiting = False
+                for broken in self.broken:
                     self.told(broken)
-            return self._opened.tools
+            return self.tools
 
-    @property
-    def broken(self) -> tuple[Broken, ...]:
-        """What is broken among the servers that have been started."""
-        return () if self._opened is None else self._opened.broken
+    def _start(self, known: Mapping[str, Tool]) -> tuple[tuple[Tool, ...], tuple[Broken, ...]]:
+        try:
+            require("it", "mcp", "mcp")
+        except MissingExtra as error:
+            reason = f"{error.message}: {error.hint}"
+            return (), tuple(Broken(f"MCP server {name}", reason) for name in self.names)
+        # Otherwise the library prints what a server gets wrong, with a traceback.
+        logging.getLogger("mcp").addHandler(logging.NullHandler())
+        house = _House()
+        self._finish = weakref.finalize(self, house.close)
+        tools: dict[str, Tool] = {}
+        broken: list[Broken] = []
+        for connection in house.open(self._servers, self._seconds):
+            origin = f"MCP server {connection.server.name}"
+            if connection.problem:
+                broken.append(Broken(origin, connection.problem))
+            if connection.left_out:
+                broken.append(Broken(origin, connection.left_out, part="some"))
+            for listed in connection.listed:
+                try:
+                    made = _made(connection, listed, origin)
+                except AiroError as error:
+                    broken.append(Broken(origin, error.message, part="one"))
+                    continue
+                if made.name in tools:
+                    broken.append(Broken(origin, f"it lists another tool called {made.name}", part="one"))
+                elif made.name in known:
+                    reason = f"there is another tool called {made.name}: {known[made.name].origin}"
+                    broken.append(Broken(origin, reason, part="one"))
+                else:
+                    tools[made.name] = made
+        return tuple(tools.values()), tuple(broken)
 
     def close(self) -> None:
-        """End those that were started."""
-        if self._opened is not None:
-            self._opened.close()
+        """End those that were started; their tools fail from then on."""
+        self._finish()
+
+
+def open_servers(servers: Sequence[McpServer], seconds: float = _SECONDS) -> Servers:
+    """Start the servers at once and ask each for its tools; one that fails, or takes ``seconds``, is a `Broken`."""
+    opened = Servers(servers, seconds)
+    opened.start({})
+    return opened
 
 
 @dataclass(slots=True)

@@ -52,7 +52,9 @@ def offered_tools(
         more = _FOR_TEMPLATES if templates else _FOR_TABLES if any(map(_holds_tables, docs)) else ()
         usual_names = (*_BUILT_IN, *more)
         names = [name for name in usual_names if name in known and (name in search or name not in _BUILT_IN[:2])]
-        return Toolbox([*(known[name] for name in names), *(t for t in known.values() if not _is_bundled(t))])
+        bundled = bundle_folder("tools")
+        own = (tool for tool in known.values() if not Path(tool.origin).is_relative_to(bundled))
+        return Toolbox([*(known[name] for name in names), *own])
     named = [named_tool(item, known) if isinstance(item, str) else as_tool(item) for item in tools]
     if _READER in known and not any(tool.name == _READER for tool in named):
         named.append(known[_READER])
@@ -80,7 +82,3 @@ def named_tool(name: str, known: Toolbox) -> Tool:
         f"there is no tool called {name!r}",
         f"did you mean {' or '.join(near)}?" if near else f"the tools are: {', '.join(known)}",
     )
-
-
-def _is_bundled(tool: Tool) -> bool:
-    return Path(tool.origin).is_relative_to(bundle_folder("tools"))

@@ -17,7 +17,7 @@ import inspect
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import field, fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Generic, Literal, Protocol, overload
+from typing import TYPE_CHECKING, Any, Generic, Literal, Protocol, TypedDict, Unpack, overload
 
 from typing_extensions import ParamSpec, TypeVar  # the standard library's take no default before 3.13
 
@@ -43,6 +43,7 @@ __all__ = [
     "Parameter",
     "Tool",
     "ToolContext",
+    "ToolOptions",
     "ToolOutput",
     "Toolbox",
     "as_tool",
@@ -157,17 +158,11 @@ R = TypeVar("R", default=Any)
 
 @frozen
 class Tool(Generic[P, R]):
-    """A function the runtime can call for a step.
+    """A function the runtime can call for a step. What an option means says `tool`; besides, ``timeout`` None is the
+    run's default.
 
-    ``timeout`` is in seconds (None: the run's default; 0: none); ``side_effects`` makes the runtime ask first;
-    ``repeatable`` says that a call cut off half-way may be made again; ``origin`` is the file it came from;
-    ``cacheable`` says that the same input gives the same output for a while, whoever asks;
-    ``specification`` gives the parameters where the signature does not (a tool declared in YAML, or of MCP).
-    ``outside`` False: what it returns is made from its input alone (by computing, or by the run's model), so it is as
-    trustworthy as that. ``network``: its input leaves the machine (a search, a service), or only the ``addresses`` in
-    it do; private text is held back from it. ``private``: what it returns is from the user's files. ``streams``: it
-    returns what the model writes for it, less the sources at the end, so that is shown while it is being written.
-    ``warning`` is set when the runtime asks about a call, and says what it would do.
+    ``origin`` is the file it came from; ``specification`` gives the parameters where the signature does not (a tool
+    declared in YAML, or of MCP); ``warning`` is set when the runtime asks about a call, and says what it would do.
     """
 
     name: str
@@ -201,11 +196,6 @@ class Tool(Generic[P, R]):
         return next(iter(required or (parameter.name for parameter in self.parameters)), "")
 
 
-def _first_paragraph(function: Callable[..., Any]) -> str:
-    text = inspect.getdoc(function) or ""
-    return " ".join(text.split("\n\n", 1)[0].split())
-
-
 def _context_name(function: Callable[..., Any], parameters: Mapping[str, inspect.Parameter]) -> str:
     for name, parameter in parameters.items():
         annotation = parameter.annotation
@@ -215,20 +205,26 @@ def _context_name(function: Callable[..., Any], parameters: Mapping[str, inspect
     return ""
 
 
+class ToolOptions(TypedDict, total=False):
+    """What `tool` takes besides: fields of `Tool`."""
+
+    side_effects: bool
+    timeout: float | None
+    version: str
+    cacheable: bool
+    outside: bool
+    network: Network
+    private: bool
+    streams: bool
+
+
 def as_tool(
     function: Callable[..., Any] | Tool,
-    *,
     name: str | None = None,
+    *,
     description: str | None = None,
-    side_effects: bool = False,
     repeatable: bool | None = None,
-    timeout: float | None = None,
-    version: str = "1",
-    cacheable: bool = False,
-    outside: bool = True,
-    network: Network = False,
-    private: bool = False,
-    streams: bool = False,
+    **options: Unpack[ToolOptions],
 ) -> Tool:
     """Make a tool of a function (a tool stays as it is); UsageError says what keeps it from being one."""
     if isinstance(function, Tool):
@@ -247,56 +243,27 @@ def as_tool(
         for p in signature.parameters.values()
         if p.name != context and p.kind not in (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
     )
-    text = description if description is not None else _first_paragraph(function)
+    text = description
+    if text is None:  # the first paragraph
+        text = " ".join((inspect.getdoc(function) or "").split("\n\n", 1)[0].split())
     if not text:
         raise UsageError(
             f"the tool {tool_name} has no description, so no model could know when to use it",
             "give the function a docstring; its first paragraph is what the model reads",
         )
     origin = getattr(inspect.getmodule(function), "__file__", None) or ""
-    return Tool(
-        tool_name,
-        text,
-        function,
-        parameters,
-        context,
-        side_effects,
-        not side_effects if repeatable is None else repeatable,
-        timeout,
-        origin,
-        version,
-        cacheable,
-        None,
-        outside,
-        network,
-        private,
-        streams,
-    )
+    repeatable = not options.get("side_effects") if repeatable is None else repeatable
+    return Tool(tool_name, text, function, parameters, context, origin=origin, repeatable=repeatable, **options)
 
 
 def specified_tool(
-    function: Function,
-    call: Callable[..., Awaitable[Any]],
-    *,
-    side_effects: bool,
-    timeout: float | None,
-    origin: str,
-    network: bool,
-    private: bool,
+    function: Function, call: Callable[..., Awaitable[Any]], origin: str, **options: Unpack[ToolOptions]
 ) -> Tool:
     """A tool whose parameters a specification says; ``call`` takes a `ToolContext`, and them by keyword."""
     parameters = tuple(
         Parameter(param.name, _HINTS.get(param.kind, Any), param.required, param.default) for param in function.params
     )
-    made = as_tool(
-        call,
-        name=function.name,
-        description=" ".join(function.description.split()),
-        side_effects=side_effects,
-        timeout=timeout,
-        network=network,
-        private=private,
-    )
+    made = as_tool(call, function.name, description=" ".join(function.description.split()), **options)
     return replace(made, parameters=parameters, context_parameter=FIRST, origin=origin, specification=function)
 
 
@@ -320,34 +287,28 @@ def tool(
     /,
     *,
     description: str | None = None,
-    side_effects: bool = False,
     repeatable: bool | None = None,
-    timeout: float | None = None,
-    version: str = "1",
-    cacheable: bool = False,
-    outside: bool = True,
-    network: Network = False,
-    private: bool = False,
-    streams: bool = False,
+    **options: Unpack[ToolOptions],
 ) -> Callable[[Callable[P, R]], Tool[P, R]]: ...
 def tool(
     function: Callable[..., Any] | str | None = None, /, **options: Any
 ) -> Tool | Callable[[Callable[..., Any]], Tool]:
     """Make a tool from a function: ``@tool`` or ``@tool("Name", side_effects=True, timeout=30)``.
 
-    ``timeout`` is in seconds. ``side_effects`` is for tools that change something outside: the runtime asks before it
-    calls them. ``repeatable`` (by default: no side effects) says whether an interrupted call may be made again.
-    ``cacheable``: the same input gives the same output for a while, so a user may have results kept; a new
-    ``version`` invalidates them. ``outside=False``: it only works on its input, and adds no text of its own.
-    ``network``: what it is given leaves the machine (``"addresses"``: only the addresses in it do), so text from the
-    user's documents is held back from it. ``private``: what it returns is from the user's files. ``streams``: it
-    returns what the model writes for it, less the sources at the end, so that is shown while it is being written.
+    ``timeout`` is in seconds (0: none). ``side_effects`` is for tools that change something outside: the runtime asks
+    before it calls them. ``repeatable`` (by default: no side effects) says whether an interrupted call may be made
+    again. ``cacheable``: the same input gives the same output for a while, so a user may have results kept; a new
+    ``version`` invalidates them. ``outside=False``: what it returns is made from its input alone (by computing, or by
+    the run's model), so it is as trustworthy as that. ``network``: what it is given leaves the machine
+    (``"addresses"``: only the addresses in it do), so text from the user's documents is held back from it.
+    ``private``: what it returns is from the user's files. ``streams``: it returns what the model writes for it, less
+    the sources at the end, so that is shown while it is being written.
     """
     if callable(function):
         return as_tool(function)
 
     def decorate(target: Callable[..., Any]) -> Tool:
-        return as_tool(target, name=function, **options)
+        return as_tool(target, function, **options)
 
     return decorate
 

@@ -68,16 +68,13 @@ def _example(line: str, place: str) -> Example:
         if not isinstance(record.get(key, ""), str | None):
             raise UsageError(f"{place}: {key} is not text", _FORM)
     turns = record.get("examples") or []
-    if not isinstance(turns, list) or not all(_is_turn(turn) for turn in turns):
+    pairs = isinstance(turns, list) and all(isinstance(turn, list) and len(turn) == 2 for turn in turns)
+    if not pairs or not all(isinstance(text, str) for turn in turns for text in turn):
         raise UsageError(f"{place}: examples is not a list of pairs of texts", _FORM)
     prompt, system = record["instruction"], record.get("system")
     if turns:
         prompt = Chat(system or "", [(asked, answered) for asked, answered in turns], prompt)
     return Example(prompt, record["response"], record.get("kind") or "", system)
-
-
-def _is_turn(turn: object) -> bool:
-    return isinstance(turn, list) and len(turn) == 2 and all(isinstance(text, str) for text in turn)
 
 
 def examples_of_runs(runs: Iterable[Run]) -> Iterator[Example]:

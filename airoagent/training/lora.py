@@ -417,9 +417,8 @@ def _finished(folder: Path, mark: str) -> dict[str, Any] | None:
 
 def _forget(folder: Path) -> None:
     """Remove what a training writes, and no other file."""
-    for name in (_STATE, f"{_STATE}.part", _CARD, "adapter_config.json", "adapter_model.safetensors"):
+    for name in (_STATE, f"{_STATE}.part", _CARD, "adapter_config.json", "adapter_model.safetensors", "adapter.gguf"):
         (folder / name).unlink(missing_ok=True)
-    (folder / "adapter.gguf").unlink(missing_ok=True)
 
 
 def _resume(folder: Path, mark: str, weights: list[Any], optimizer: Any, tally: _Tally) -> int:

@@ -14,7 +14,6 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
-from importlib.resources import files
 from random import Random
 from typing import Final, Literal
 
@@ -25,32 +24,13 @@ from airoagent.calls.function_loader import load_functions
 from airoagent.calls.functions import Function, Functions, Json, Param
 from airoagent.prompts.chat import Style
 from airoagent.training.examples import Example
-from airoagent.training.invented import invented_name, invented_value
+from airoagent.training.invented import data_of, invented_name, invented_value
 from airoagent.training.made_plans import made_plan
 from airoagent.training.made_readings import Passage, made_reading, passage_reading, written_passages
 
 Styles = Literal["both", "airoboros", "chat", "compact"]
 Kind = Literal["plan", "page", "shipped", "read", "call"]
 
-_VERBS: Final = {
-    "get": "fetch show read check", "send": "deliver submit", "start": "begin run launch", "find": "search look_up",
-    "add": "create insert", "set": "change adjust", "make": "create generate", "book": "reserve", "create": "new make",
-    "search": "find query", "delete": "remove erase", "report": "file", "copy": "duplicate", "cancel": "call_off",
-    "buy": "purchase order", "order": "request buy", "log": "record track", "play": "start", "reserve": "book",
-    "show": "display list", "move": "shift", "compute": "calculate", "calculate": "compute", "write": "save",
-    "change": "update edit", "check": "get verify", "stop": "halt end", "pay": "settle",
-}  # fmt: skip
-_PARAMS: Final = {
-    "town": "city place location", "city": "town place location", "place": "location where", "hour": "time at",
-    "origin": "departure source_city leaving_from", "destination": "target arrival going_to", "start": "origin begin",
-    "end": "destination goal", "date": "day on_date when", "day": "date when", "people": "persons party guests",
-    "persons": "people guests party_size", "amount": "sum value total", "recipient": "to receiver addressee",
-    "person": "name who user", "title": "name", "product": "item article", "file": "path filename document",
-    "source": "input original", "image": "file picture", "minutes": "duration length", "level": "value setting",
-    "room": "area location", "number": "id code", "url": "address link page", "task": "todo what", "text": "content",
-    "message": "text content body", "summary": "description problem", "word": "term text", "items": "goods products",
-    "count": "how_many quantity", "words": "query keywords", "percent": "level value",
-}  # fmt: skip
 _ENDINGS: Final = {
     "archive": (".zip", ".tar.gz"),
     "folder": ("",),
@@ -58,11 +38,6 @@ _ENDINGS: Final = {
     "file": (".png", ".jpg", ".txt", ".csv", ".pdf", ".md", ".xlsx"),
 }
 _FILES: Final = ("file", "archive", "source", "target", "path", "document", "folder")
-_TWINS: Final = (  # that the same request could mean: only one of them is on offer
-    "make_appointment note_event remind_me add_task set_countdown add_birthday book_doctor",
-    "translate_word translate_text", "set_heating set_room_temperature", "order_goods add_to_cart",
-    "get_score get_news", "send_message send_sms send_email", "play_song play_playlist play_radio",
-)  # fmt: skip
 _SEVERAL: Final = ("options", "numbers", "pdfs")
 _STEMS: Final = "report notes draft budget summer letter backup sales logo plan cv invoice index data april team"
 _COUNTED: Final = (
@@ -75,10 +50,11 @@ _TENS: Final = {25: "twenty-five", 30: "thirty", 40: "forty", 45: "forty-five", 
 @cache
 def _functions() -> tuple[Functions, dict[str, list[str]], dict[str, str | list[str]]]:
     """The functions of `functions.yaml`, the requests to each, and the values of its parameters."""
-    entries = yaml.safe_load(files(__package__).joinpath("functions.yaml").read_text(encoding="utf-8"))
+    entries = dict(data_of("functions.yaml"))
     values = entries.pop("values")
-    requests = {name: entry.pop("requests") for name, entry in entries.items()}
-    return load_functions(entries), requests, values
+    requests = {name: entry["requests"] for name, entry in entries.items()}
+    bare = {name: {key: one for key, one in entry.items() if key != "requests"} for name, entry in entries.items()}
+    return load_functions(bare), requests, values
 
 
 def _value(random: Random, param: Param, kind: str) -> Json:
@@ -172,14 +148,15 @@ def _request(random: Random, wanted: Function, template: str) -> tuple[str, dict
 
 
 def _said(random: Random, request: str) -> str:
-    """The request as somebody might put it: politely, in passing, in lower case only at its start."""
+    """The request as somebody might put it: politely, in passing, with a capital letter."""
     draw = random.random()
     if draw < 0.55:
         return request
+    if request.split()[0].strip(",:;.?!").isalpha():  # the name of a file, an address: they stay as they are
+        request = request[:1].upper() + request[1:]
     if draw < 0.7:
-        return request[:1].upper() + request[1:]
+        return request
     ended = request if request[-1] in ".?!" else request + "."
-    ended = ended[:1].upper() + ended[1:]
     if draw < 0.85:
         return random.choice(("Hi! ", "Hello! ", "Please: ", "Hey, ", "Sorry to bother you. ", "One thing: ",
                               "Before I forget: ", "My hands are full right now. ", "Quick one: ", "I'm in a hurry. "
@@ -190,10 +167,10 @@ def _said(random: Random, request: str) -> str:
 def _renamed(random: Random, function: Function, params: Mapping[str, str]) -> Function:
     """The function under another name of the same meaning; its parameters as ``params`` has them."""
     verb, _, rest = function.name.partition("_")
-    verb = random.choice([verb, *_VERBS.get(verb, "").split()])
+    verb = random.choice([verb, *data_of("words.yaml")["verbs"].get(verb, "").split()])
     camel = f"{verb}_{rest}".title().replace("_", "")
     names = [f"{verb}_{rest}"] * 8 + [camel[0].lower() + camel[1:], camel, f"{invented_name(random).lower()}_{rest}"]
-    if function.name.partition("_")[0] in _VERBS:
+    if function.name.partition("_")[0] in data_of("words.yaml")["verbs"]:
         names.append(f"{rest}_{verb}")
     bare = random.random() < 0.1
     renamed = tuple(
@@ -203,9 +180,9 @@ def _renamed(random: Random, function: Function, params: Mapping[str, str]) -> F
 
 
 def _param_names(random: Random, function: Function) -> dict[str, str]:
-    names = [one.name for one in function.params]
+    names, others = [one.name for one in function.params], data_of("words.yaml")["params"]
     other = {
-        name: random.choice(_PARAMS[name].split()) if name in _PARAMS and random.random() < 0.5 else name
+        name: random.choice(others[name].split()) if name in others and random.random() < 0.5 else name
         for name in names
     }
     return other if len(set(other.values())) == len(names) else dict(zip(names, names, strict=True))
@@ -220,7 +197,7 @@ def _offered(random: Random, known: Functions) -> list[Function]:
     """Functions to offer, the wanted one first; often with those that are the most like it."""
     nested = [function for function in known if any(param.kind == "object" for param in function.params)]
     wanted = random.choice(nested if random.random() < 0.12 else known)
-    twins = {name for group in _TWINS if wanted.name in group.split() for name in group.split()}
+    twins = {name for group in data_of("words.yaml")["twins"] if wanted.name in group.split() for name in group.split()}
     known = Functions(function for function in known if function == wanted or function.name not in twins)
     others = random.sample([function for function in known if function != wanted], 5)
     chosen = [wanted, *others][: random.choice((2, 3, 4, 5, 5, 5, 6))]

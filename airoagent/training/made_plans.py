@@ -10,7 +10,6 @@ import re
 from collections.abc import Callable, Iterable
 from dataclasses import field, replace
 from functools import cache
-from importlib.resources import files
 from random import Random
 from typing import Final
 
@@ -22,6 +21,7 @@ from airoagent.prompts.plan_prompts import plan_prompt
 from airoagent.training.examples import Example
 from airoagent.training.invented import (
     Relation,
+    data_of,
     invented_name,
     invented_value,
     numeric,
@@ -208,11 +208,11 @@ class _World:
 def _world() -> _World:
     names: dict[str, tuple[str, ...]] = {}
     world = _World(names)
-    for line in files(__package__).joinpath("questions.txt").read_text(encoding="utf-8").splitlines():
+    for line in data_of("questions.txt").splitlines():
         name, colon, values = line.partition(": ")
         if colon and name.isalpha() and name.islower():
             names[name] = tuple(values.split(", "))
-        elif not line.startswith("#"):
+        else:
             mark, text = ("?", line) if line[0].isalpha() else line.split(" ", 1)
             if mark[0] == ">":
                 kind, text = text.split(" ", 1)

@@ -8,7 +8,7 @@ than any real page, so most readings are over written ones: those of the folder 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 from functools import cache
 from importlib.resources import files
 from random import Random
@@ -20,7 +20,7 @@ from airoagent.prompts.context_prompts import ContextBlock, closed_context_promp
 from airoagent.text.sentences import sentences
 from airoagent.text.words import STOP_WORDS
 from airoagent.training.examples import Example
-from airoagent.training.invented import Relation, invented_name, invented_value, relations_of, subjects
+from airoagent.training.invented import Relation, data_of, invented_name, invented_value, relations_of, subjects
 
 NOT_TOLD: Final[dict[Style, str]] = {
     "airoboros": "The context does not say.",
@@ -28,52 +28,6 @@ NOT_TOLD: Final[dict[Style, str]] = {
     "compact": "The text does not say.",
 }
 _ASK: Final = "Source? Don't make up answers if you don't know."
-_FILLERS: Final = (
-    "Not much else is written down about this.",
-    "The weather was mild that spring.",
-    "A photograph hangs in the hall.",
-    "Several letters about it have survived.",
-    "Opinions on this have always differed.",
-    "The archive keeps a copy.",
-    "A second volume is being prepared.",
-    "Visitors are asked to keep quiet.",
-    "Local papers wrote about it at length.",
-    "This was not the first attempt, nor would it be the last.",
-    "Please write to the office if anything is missing.",
-    "Most of the work was done by volunteers, who met once a week in a cold room above the bakery.",
-    "Nobody expected that, least of all the neighbours.",
-    "The figures for the year before are not known.",
-    "An earlier plan, drawn up with great care, had been given up for want of money.",
-    "Keep this note for later.",
-    "In the second half of the century the region changed quickly, as it did all along the coast.",
-    "Many of the details can only be guessed at today.",
-    "Bring your own cup.",
-    "There will be coffee and cake.",
-)
-
-# Question, sentences that mean yes, sentences that mean no; {p} is a place or a person, {n} a number.
-_DECIDED: Final = (
-    ("Is {p} open on Mondays?", "{p} is open on Mondays.|{p} is open every day.",
-     "{p} is closed on Mondays.|{p} opens every day but Monday."),
-    ("Did the concert in {p} take place?", "The concert in {p} took place.|The concert in {p} was a success.",
-     "The concert in {p} was cancelled.|The concert in {p} had to be called off."),
-    ("Are dogs allowed in {p}?", "Dogs are welcome in {p}.|In {p} dogs may come along on a lead.",
-     "Dogs are not allowed in {p}.|In {p} dogs must stay outside."),
-    ("Is the bridge at {p} still in use?", "The bridge at {p} is still in use.|Cars cross the bridge at {p} every day.",
-     "The bridge at {p} is no longer in use.|The bridge at {p} was torn down in the end."),
-    ("Can {p} be reached by train?", "{p} has a railway station.|Trains stop at {p} every hour.",
-     "No railway leads to {p}.|{p} lost its railway station years ago."),
-    ("Is parking in {p} free?", "Parking in {p} costs nothing.|In {p} parking is free of charge.",
-     "Parking in {p} costs {n} cents an hour.|In {p} parking is not free."),
-    ("Did the council of {p} accept the plan?", "The council of {p} accepted the plan.|The plan was approved in {p}.",
-     "The council of {p} rejected the plan.|The plan failed in {p} by {n} votes."),
-    ("Has the museum in {p} a café?", "The museum in {p} has a small café.|Coffee is served in the museum of {p}.",
-     "The museum in {p} has no café.|There is nothing to eat or drink in the museum of {p}."),
-    ("Was anybody hurt in the fire at {p}?", "The fire at {p} hurt {n} people.|The fire at {p} left {n} injured.",
-     "Nobody was hurt in the fire at {p}.|The fire at {p} harmed no one."),
-    ("Are tickets for {p} still available?", "Tickets for {p} are still available.|There are {n} tickets left for {p}.",
-     "Tickets for {p} are sold out.|No tickets are left for {p}."),
-)  # fmt: skip
 
 
 def _block(random: Random, name: str, text: str) -> ContextBlock:
@@ -105,7 +59,7 @@ def _passage(random: Random, subject: str, x: str, leave_out: Relation | None) -
     for at, sentence in enumerate(sentences[1:], 1):
         if sentence.startswith(f"{x} ") and random.random() < 0.5:
             sentences[at] = it + sentence.removeprefix(x)
-    for filler in random.sample(_FILLERS, random.choice((0, 0, 1, 1, 2, 3))):
+    for filler in random.sample(data_of("words.yaml")["fillers"], random.choice((0, 0, 1, 1, 2, 3))):
         sentences.insert(random.randint(1, len(sentences)), filler)
     return " ".join(map(_capital, sentences)), told
 
@@ -120,27 +74,40 @@ Reading = tuple[list[ContextBlock], str, str, ContextBlock | None]
 
 def _facts(random: Random) -> Reading:
     subject = random.choice(subjects())
-    x, other = invented_value(random, subject), invented_value(random, subject)
+    x = invented_value(random, subject)
+    other = _another(random, subject, {x})
     wanted = random.choice(relations_of(subject))
     missing = random.random() < 0.18
     text, told = _passage(random, subject, x, wanted if missing else None)
     if not missing:
         wanted = random.choice(list(told))
     block = _block(random, x, text)
-    blocks = [block]
+    blocks, names = [block], {x, other}
     if missing or random.random() < 0.4:  # the same of somebody else: what must not be taken for the answer
         value = invented_value(random, wanted.value)
         near = f"{random.choice(wanted.told).format(x=other, v=value)} {_passage(random, subject, other, wanted)[0]}"
         blocks.append(_block(random, other, _capital(near)))
     while len(blocks) < random.choice((1, 1, 2, 3, 4)):
         another = random.choice(subjects())
-        name = invented_value(random, another)
+        names.add(name := _another(random, another, names))
         blocks.append(_block(random, name, _passage(random, another, name, None)[0]))
     random.shuffle(blocks)
     question = random.choice(wanted.asked).format(x=x)
     if not missing and len(blocks) == 1 and random.random() < 0.15:  # "When does it end?", over one text
         question = question.replace(x, "it" if subject != "person" else random.choice(("he", "she")))
-    return (blocks, question, "", None) if missing else (blocks, question, told[wanted], block)
+    return (blocks, question, "", None) if missing else (blocks, question, _as_told(told[wanted], text), block)
+
+
+def _another(random: Random, kind: str, known: Container[str]) -> str:
+    """A value of the kind that is none of the known ones: what is told of it is not told of them."""
+    while (value := invented_value(random, kind)) in known:
+        pass
+    return value
+
+
+def _as_told(value: str, text: str) -> str:
+    """The value as it stands in the text, which may begin a sentence with it."""
+    return value if value in text else _capital(value)
 
 
 def _checked(random: Random) -> Reading:
@@ -161,13 +128,18 @@ def _checked(random: Random) -> Reading:
 
 
 def _decided(random: Random) -> Reading:
-    question, yes, no = random.choice(_DECIDED)
-    place, elsewhere = (invented_value(random, "place") for _ in range(2))
+    drawn = random.choice(data_of("words.yaml")["decided"])
+    question, yes, no = drawn["question"], drawn["yes"], drawn["no"]
+    place = invented_value(random, "place")
+    elsewhere = _another(random, "place", {place})
     right, missing = random.random() < 0.5, random.random() < 0.2
     number = random.randint(2, 90)
-    sentence = random.choice((yes if right else no).split("|")).format(p=place, n=number)
-    near = random.choice((no if right else yes).split("|")).format(p=elsewhere, n=number)
-    sentences = [*([] if missing else [sentence]), *random.sample(_FILLERS, random.randint(1, 2))]
+    sentence = random.choice(yes if right else no).format(p=place, n=number)
+    near = random.choice(no if right else yes).format(p=elsewhere, n=number)
+    sentences = [
+        *([] if missing else [sentence]),
+        *random.sample(data_of("words.yaml")["fillers"], random.randint(1, 2)),
+    ]
     if missing or random.random() < 0.4:
         sentences.append(near)
     random.shuffle(sentences)
@@ -338,7 +310,7 @@ def _cloze(random: Random, text: str) -> tuple[str, str] | None:
         after = re.split(r"[;:()]|, (?!\d)|\.$", sentence[span.end(1) :])[0].strip()
         if sum(one.lower() not in STOP_WORDS for one in f"{before} {after}".split()) < 4:
             continue
-        before = _lowered(before)
+        before = re.sub(r"^(?:The|In|It|An?|This|At|On|He|She)(?= |$)", lambda common: common[0].lower(), before)
         kept = [one for one in (before, after) if one]
         if wh == "How many":
             kept.reverse()
@@ -349,16 +321,6 @@ def _cloze(random: Random, text: str) -> tuple[str, str] | None:
         question = " ".join(one for one in question.split() if random.random() < 0.95)
         return f"{_capital(question)}?", span[1]
     return None
-
-
-def _lowered(text: str) -> str:
-    """Without the capital letter of a sentence's first word, if that is a common one."""
-    first = text.split(" ", 1)[0]
-    return (
-        text[:1].lower() + text[1:]
-        if first in ("The", "In", "It", "A", "An", "This", "At", "On", "He", "She")
-        else text
-    )
 
 
 def _example(random: Random, style: Style, kind: str, reading: Reading) -> Example:

@@ -10,12 +10,11 @@ from __future__ import annotations
 import re
 from collections.abc import Container
 from functools import cache
-from importlib.resources import files
 from random import Random
 from typing import Final
 
 from airoagent.frozen import frozen
-from airoagent.training.invented import invented_name, invented_value
+from airoagent.training.invented import data_of, invented_name, invented_value
 
 _SEARCH: Final = "Tool that enables the user to search for information"
 # The tools that come with this program, of which either search is on offer.
@@ -52,8 +51,7 @@ def shipped_tools(random: Random, needed: set[str]) -> dict[str, tuple[str, str]
 def _roles() -> dict[str, tuple[list[str], list[str], list[str], list[str]]]:
     """Of each role in `tools.txt`: verbs and nouns that names are made of, names that people use, descriptions."""
     found: dict[str, tuple[list[str], list[str], list[str], list[str]]] = {}
-    text = files(__package__).joinpath("tools.txt").read_text(encoding="utf-8")
-    for entry in re.split(r"\n(?=\w)", re.sub(r"(?m)^#.*\n", "", text).strip()):
+    for entry in re.split(r"\n(?=\w)", data_of("tools.txt").strip()):
         head, *descriptions = entry.split("\n- ")
         role, _, names = head.partition(": ")
         verbs, nouns, known = (part.split() for part in names.split(" | "))
@@ -109,9 +107,8 @@ class OwnTool:
 @cache
 def own_tools() -> tuple[OwnTool, ...]:
     """The tools of `own_tools.txt`."""
-    text = re.sub(r"^#.*\n", "", files(__package__).joinpath("own_tools.txt").read_text(encoding="utf-8"), flags=re.M)
     found = []
-    for entry in re.split(r"^(?=[=~] )", text, flags=re.M)[1:]:
+    for entry in re.split(r"^(?=[=~] )", data_of("own_tools.txt"), flags=re.M)[1:]:
         head, values, *questions = entry.strip().split("\n")
         names, *descriptions = head[2:].split(" | ")
         drawn = tuple(values.removeprefix("< ").removesuffix(" @").split(", "))

@@ -147,13 +147,9 @@ def _bin(content: bytes) -> Callable[[Path], None]:
         (_empty_but("x.gguf"), "is a folder with a GGUF file"),
         (_empty_but("x.ggmlv3.q4_0.bin"), "GGML format"),
         (_empty_but("adapter_config.json", b"{}"), "is not a LoRA adapter"),
-        (_empty_but("params.json", b"{}"), "Meta's own format"),
-        (_empty_but("consolidated.00.pth"), "Meta's own format"),
         (_write("adapter_config.json", b"{}"), "a whole model with an adapter's adapter_config.json next to it"),
         (_renamed("model-00001-of-00001.safetensors"), "lacks model.safetensors.index.json"),
         (_renamed("pytorch_model-00001-of-00001.bin"), "lacks pytorch_model.bin.index.json"),
-        (_renamed("tf_model.h5"), "weights for TensorFlow only"),
-        (_renamed("onnx/model.onnx"), "weights for ONNX only"),
     ],
 )
 def test_a_broken_folder_is_one_sentence(

@@ -15,7 +15,7 @@ import pytest
 from airoagent import Agent, Run, ScriptedModel, ToolError, UsageError, load_functions
 from airoagent.settings import McpServer, load_settings
 from airoagent.toolbox.arguments import bound
-from airoagent.toolbox.mcp_servers import Opened, open_servers
+from airoagent.toolbox.mcp_servers import Servers, open_servers
 
 pytest.importorskip("mcp", reason="the extra mcp is not installed")
 
@@ -76,7 +76,7 @@ def zoo(folder: Path, **options: object) -> McpServer:
 
 
 @pytest.fixture(scope="module")
-def opened(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Opened]:
+def opened(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
     """The tools of a running server."""
     found = open_servers([zoo(tmp_path_factory.mktemp("zoo"))])
     assert found.broken == ()
@@ -84,7 +84,7 @@ def opened(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Opened]:
     found.close()
 
 
-def run(opened: Opened, call: str, **options: object) -> Run:
+def run(opened: Servers, call: str, **options: object) -> Run:
     model = ScriptedModel({"plan": [f"Plan: a\n:evidence0: = {call}\nAnswer: :evidence0:"]})
     return Agent(model, opened.tools, store=False, **options).run("q")  # type: ignore[arg-type]
 
@@ -96,7 +96,7 @@ def gone(pid: int) -> bool:
         return True
 
 
-def test_the_tools_of_a_server_bear_its_name_and_its_specification(opened: Opened) -> None:
+def test_the_tools_of_a_server_bear_its_name_and_its_specification(opened: Servers) -> None:
     tools = {tool.name: tool for tool in opened.tools}
     assert list(tools) == ["zoo.count_words", "zoo.add", "zoo.write", "zoo.fails", "zoo.dies", "zoo.hangs"]
     assert tools["zoo.add"].description == "Adds two numbers."
@@ -109,7 +109,7 @@ def test_the_tools_of_a_server_bear_its_name_and_its_specification(opened: Opene
     assert (tools["zoo.write"].side_effects, tools["zoo.add"].side_effects) == (True, False)
 
 
-def test_they_are_called_from_a_plan_with_text_or_json(opened: Opened) -> None:
+def test_they_are_called_from_a_plan_with_text_or_json(opened: Servers) -> None:
     assert run(opened, "zoo.count_words[how many are these]").answer == "4 words, no unit, no secret"
     assert run(opened, 'zoo.add[{"a": 3, "b": 4}]').answer == "7"
     found = run(opened, "zoo.add[3]")
@@ -117,12 +117,12 @@ def test_they_are_called_from_a_plan_with_text_or_json(opened: Opened) -> None:
     assert found.evidence["evidence0"].untrusted
 
 
-def test_a_call_that_fails_is_a_failed_step_with_the_servers_words(opened: Opened) -> None:
+def test_a_call_that_fails_is_a_failed_step_with_the_servers_words(opened: Servers) -> None:
     failed = run(opened, "zoo.fails[x]").failure
     assert failed is not None and "no such animal" in failed.message and failed.exit_code == 5
 
 
-def test_a_tool_that_may_write_asks_first(opened: Opened) -> None:
+def test_a_tool_that_may_write_asks_first(opened: Servers) -> None:
     failed = run(opened, "zoo.write[x]").failure
     assert failed is not None and failed.kind == UsageError.__name__
 
@@ -197,7 +197,7 @@ def test_a_server_gets_little_of_the_environment_and_what_its_table_names(
 
 def test_closing_ends_the_server_and_forgetting_it_does_too(tmp_path: Path) -> None:
     for ends in ("close", "forget"):
-        found: Opened | None = open_servers([zoo(tmp_path)])
+        found: Servers | None = open_servers([zoo(tmp_path)])
         assert found is not None
         pid = int((tmp_path / "pid").read_text())
         assert not gone(pid)
@@ -550,7 +550,7 @@ def test_what_is_wrong_with_a_table_is_said(tmp_path: Path, table: str, reason: 
     assert reason in f"{caught.value.message} {caught.value.hint}"
 
 
-def test_private_text_is_held_back_from_every_tool_of_a_server(opened: Opened) -> None:
+def test_private_text_is_held_back_from_every_tool_of_a_server(opened: Servers) -> None:
     model = ScriptedModel({})
     agent = Agent(model, opened.tools, store=False)
     for name in ("zoo.count_words", "zoo.write"):

@@ -25,6 +25,17 @@ def data(tmp_path: Path) -> Path:
         'item,amount,day\n"a\n\nb",2,01.02.2024\n,3,\n"q""t",,\nc\nd,=A1,\ne,1.2.3,\nf,6,,y\n'
     )
     (folder / "units.csv").write_text("item,weight,digits\na,10 kg,1e999\nb,500 g,2\nc,2 kg," + "9" * 5000 + "\n")
+    (folder / "lands.csv").write_text(
+        "land,people,cost per head,opened,at\nTrinidad and Tobago,1.4 million,2.345,2024-03-01,9:30\n"
+        'U.S.,330 million,"12,5",2023-12-24T10:00,11:45\n"Ascension",900,"1.000,5",2024-01-05,10:05\nAtlantis,,,,\n'
+    )
+    (folder / "odd.csv").write_text(
+        "name,weight,day,share\na,5,1 March 2024,0.1234567890123456789012345678901\nb,6 kg,24 December 2023,1\n"
+    )
+    (folder / "years.md").write_text(
+        "# 2023\n\n| k | n |\n|---|---|\n| x | 1 |\n\n"
+        "# 2024\n\n| k | n |\n|---|---|\n| x | 2000000 |\n| y | 1500001 |\n| z | 203 |\n"
+    )
     return folder
 
 
@@ -67,6 +78,19 @@ def ask(query: str, data: Path | None = None, plan: str = ":evidence0: = Table[{
         ("units.csv: sum weight where weight contains kg", "12"),
         ("units.csv: sum digits", "2"),
         ("notes.md: crew size where ship = skadi", "Crew size\n30"),
+        ('lands.csv: people where land = "Trinidad and Tobago"', "people\n1.4 million"),
+        ("lands.csv: people where land = U.S.", "people\n330 million"),
+        ("lands.csv: sum people", "331400900"),
+        ("lands.csv: land where people > 1,000,000", "land\nTrinidad and Tobago\nU.S."),
+        ("lands.csv: sum cost per head", "3358"),
+        ("lands.csv: land where opened = 2024", "land\nTrinidad and Tobago\nAscension"),
+        ("lands.csv: land where opened > 2023", "land\nTrinidad and Tobago\nAscension"),
+        ("lands.csv: land where opened <= 2023-12-24", "land\nU.S."),
+        ("lands.csv: land where at < 10:00", "land\nTrinidad and Tobago"),
+        ("lands.csv: land where people is empty", "land\nAtlantis"),
+        ('lands.csv: count where people != ""', "3"),
+        ("odd.csv: sum share", "1.1234567890123456789012345678901"),
+        ("years.md: average n", "1166734.67"),
     ],
 )
 def test_a_table_of_the_documents_is_asked(data: Path, query: str, answer: str) -> None:
@@ -106,7 +130,12 @@ def test_a_table_that_an_earlier_step_found_is_asked() -> None:
         ("eu.csv: sum datum", "contains dates"),
         ("units.csv: sum weight", "has several units: g, kg"),
         ("units.csv: count where item = a or item = b", "cannot be joined with or"),
-        ("gaps.csv: count where day > 01.01.2024", "only dates like 2024-03-01"),
+        ("gaps.csv: count where day > 01.01.2024", "dates like 2024-03-01, can be compared"),
+        ("odd.csv: count where day > 2023", "dates like 2024-03-01, can be compared, not 1 March 2024"),
+        ("odd.csv: max weight", "has several units: none, kg"),
+        ("odd.csv: count where weight > 5 g", "6 kg has another unit than 5 g"),
+        ("prices.csv: sum by port", "sum needs one column"),
+        ("prices.csv: name by port", "groups are for"),
         ("docs://data/long.csv: sum b", "too large to be read whole"),
     ],
 )
@@ -132,3 +161,28 @@ def test_what_is_left_out_of_a_sum_is_noted(data: Path) -> None:
     assert ask("gaps.csv: sum amount", data).evidence["evidence0"].note == (
         "4 of 7 rows have no number there; 1 rows have more cells than there are columns"
     )
+
+
+def test_a_table_is_chosen_among_several_openly(data: Path) -> None:
+    run = ask("years.md: max n where k = x", data)
+    assert (run.answer or "").startswith("2000000\n")
+    assert run.evidence["evidence0"].note == "2 tables have these columns: the longest was read"
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("The fares, sorted:\nLine,Fare\nNorth,4.5\nSouth,6", "10.5"),
+        ("|\nLine,Fare\nNorth,4.5\nSouth,6", "10.5"),
+        ("|\nNorth", None),
+    ],
+)
+def test_a_line_that_leads_to_a_table_is_not_its_head(text: str, found: str | None) -> None:
+    @tool
+    def Fares(input: str) -> str:
+        """Lists fares."""
+        return text
+
+    plan = ":evidence0: = Fares[x]\n:evidence1: = Table[:evidence0:: sum fare]\nAnswer: :evidence1:"
+    run = Agent(ScriptedModel({"plan": [plan]}), ["Table", Fares], store=False).run("q")
+    assert run.answer == found and ("there is no table" in str(run.events)) == (found is None)

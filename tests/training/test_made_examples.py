@@ -18,6 +18,7 @@ from airoagent.prompts.chat import Chat, Style, is_compact, plan_chat
 from airoagent.prompts.context_prompts import read_cited_answer, read_closed_context_prompt
 from airoagent.prompts.plan_prompts import read_plan_prompt
 from airoagent.training import made_examples as generator
+from airoagent.training import made_readings as readings
 from airoagent.training.examples import Example, line_of, read_examples
 from airoagent.training.made_examples import made_call, made_examples
 from airoagent.training.made_plans import PLAN_SHAPES, made_plan
@@ -74,6 +75,12 @@ def test_every_request_fills_what_its_function_requires_and_says_each_value_or_i
             assert all(text.lower() in request.lower() for text in texts), request
 
 
+def test_the_name_of_a_file_is_not_changed_where_it_begins_a_request() -> None:
+    said = {generator._said(Random(seed), "docs/plan_b.pdf goes to bo@example.org") for seed in range(60)}
+    assert len(said) > 5 and all("docs/plan_b.pdf goes to bo@example.org" in one for one in said)
+    assert {generator._said(Random(seed), "pack it")[:1] for seed in range(60)} >= {"p", "P"}
+
+
 @pytest.mark.parametrize("format", ["JSON", "YAML"])
 @pytest.mark.parametrize("style", STYLES)
 def test_every_made_call_reads_without_a_finding_among_the_functions_on_offer(style: Style, format: str) -> None:
@@ -103,12 +110,19 @@ def test_what_is_told_stands_in_the_text_and_a_sixth_is_not_told(style: Style) -
         asked = one.prompt.user if isinstance(one.prompt, Chat) else one.prompt
         answer = read_cited_answer(one.response)
         words = re.sub(r"^(?:Yes|No)\. ", "", answer.text.removesuffix("."))
-        assert words.lower() in asked.lower()
+        assert words in asked
         if style == "airoboros":
             read = read_closed_context_prompt(one.prompt)
             assert read is not None
-            told = [block for block in read[0] if words.lower() in block.text.lower()]
+            told = [block for block in read[0] if words in block.text]
             assert answer.sources[0] in [block.metadata for block in told]
+
+
+def test_no_two_texts_of_a_reading_are_about_things_of_one_name() -> None:
+    for seed in range(3000):
+        blocks, *_ = readings._facts(Random(seed))
+        titles = [dict(block.metadata)["title"] for block in blocks if "title" in dict(block.metadata)]
+        assert len(titles) == len(set(titles)), titles
 
 
 def test_yes_and_no_are_as_frequent_and_no_also_comes_from_sentences_without_a_negation() -> None:

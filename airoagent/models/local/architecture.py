@@ -123,15 +123,15 @@ def _unusable(checkpoint: Checkpoint, error: Exception) -> ModelError:
         reason = str(error.args[0])  # A sentence of its own, e.g. of a key that is missing.
     elif isinstance(error, KeyError) and error.args:  # a table of what transformers knows has no such entry
         config = read_json(checkpoint.folder / "config.json", checkpoint.name)
-        places = [key for key, value in config.items() if error.args[0] in _values(value)]
+        places = [
+            key
+            for key, value in config.items()
+            if error.args[0] in (value.values() if isinstance(value, dict) else [value])
+        ]
         reason = f"{error.args[0]!r}{f' of {places[0]}' if places else ''} is not known to transformers"
     return ModelError(
         f"config.json of {checkpoint.name} cannot be used: {reason}", "fetch the file again, or choose another model"
     )
-
-
-def _values(value: Any) -> tuple[Any, ...]:
-    return tuple(value.values()) if isinstance(value, dict) else (value,)
 
 
 # CUDA's words, the operating system's, and those of torch on a CPU.

@@ -165,12 +165,6 @@ def _read_config(folder: Path, name: str) -> Mapping[str, Any]:
                 raise message
             if file.suffix.lower() == ".gguf":
                 raise ModelError(f"{name} is a folder with a GGUF file", f"name the file itself: -m {file}")
-        if (folder / "params.json").is_file() or any(folder.glob("consolidated.*")):
-            raise ModelError(
-                f"{name} holds a model in Meta's own format, which is not read",
-                "get the same model in Hugging Face's format, or convert it with transformers'"
-                " convert_llama_weights_to_hf",
-            )
         raise ModelError(f"{name} has no config.json, so it is not a model's folder", "check the path")
     if (folder / _CONFIG).is_file():
         raise ModelError(

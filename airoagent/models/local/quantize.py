@@ -14,7 +14,7 @@ from typing import Final
 
 from airoagent.errors import ModelError, UsageError
 from airoagent.extras import require
-from airoagent.models.hub import LoadStopped, Progress
+from airoagent.models.hub import LoadStopped, Progress, check_disk
 from airoagent.models.local.checkpoint import Checkpoint, read_checkpoint
 from airoagent.models.local.loading import check, load
 from airoagent.models.local.machine import Device
@@ -43,7 +43,8 @@ def quantize(
         raise UsageError(
             f"{checkpoint.name} is an adapter", "quantize its base model, and name that with -o base FOLDER"
         )
-    _room(checkpoint, destination)
+    what = f"{checkpoint.name} takes {checkpoint.four_bit / 1e9:.1f} GB in 4 bits"
+    check_disk(destination, checkpoint.four_bit, what, "make room, or choose another place")
     check(checkpoint, device=device, bits=4, check_memory=True)
     destination.parent.mkdir(parents=True, exist_ok=True)
     part = destination.with_name(f".{destination.name}.part")
@@ -64,17 +65,6 @@ def quantize(
     finally:
         shutil.rmtree(part, ignore_errors=True)
     return read_checkpoint(destination)
-
-
-def _room(checkpoint: Checkpoint, destination: Path) -> None:
-    there = next(folder for folder in (destination, *destination.absolute().parents) if folder.is_dir())
-    free = shutil.disk_usage(there).free
-    if free < checkpoint.four_bit:
-        raise ModelError(
-            f"{checkpoint.name} takes {checkpoint.four_bit / 1e9:.1f} GB in 4 bits, and {free / 1e9:.1f} GB are free "
-            f"in {there}",
-            "make room, or choose another place",
-        )
 
 
 def _remember_names(folder: Path, checkpoint: Checkpoint) -> None:

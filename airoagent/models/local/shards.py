@@ -85,7 +85,6 @@ def _shards(index: Path, name: str) -> tuple[Path, ...]:
 
 
 _PART: Final = re.compile(r"(model|pytorch_model)-\d+-of-\d+\.(safetensors|bin)")
-_OTHERS: Final = {"tf_model.h5": "TensorFlow", "flax_model.msgpack": "Flax", "model.onnx": "ONNX"}
 
 
 def _no_weights(folder: Path, name: str) -> ModelError:
@@ -102,11 +101,6 @@ def _no_weights(folder: Path, name: str) -> ModelError:
         return ModelError(
             f"the weights of {name} have a name that no loader looks for: {others[0]}",
             "rename the file to model.safetensors",
-        )
-    kind = next((kind for file, kind in _OTHERS.items() if any(path.endswith(file) for path in there)), "")
-    if kind:
-        return ModelError(
-            f"{name} has weights for {kind} only, which are not read", "fetch model.safetensors of the same model"
         )
     return ModelError(
         f"{name} has no weights (model*.safetensors or pytorch_model*.bin)",

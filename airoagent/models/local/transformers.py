@@ -249,8 +249,11 @@ class TransformersModel:
 
     def _ready_model(self, stopped: Callable[[], bool]) -> Loaded:
         if self._loaded is None:
+            if self._checkpoint is None:
+                self._described()  # Small files first: they say whether the memory is enough.
+                self._checkpoint = self._obtain(weights=True, stopped=stopped)
             self._loaded = load(
-                self._fetched(stopped),
+                self._checkpoint,
                 device=self._device,
                 bits=self._bits,
                 check_memory=self._check_memory,
@@ -258,13 +261,6 @@ class TransformersModel:
                 stopped=stopped,
             )
         return self._loaded
-
-    def _fetched(self, stopped: Callable[[], bool]) -> Checkpoint:
-        """The whole checkpoint, fetched if it has to be."""
-        if self._checkpoint is None:
-            self._described()  # Small files first: they say whether the memory is enough.
-            self._checkpoint = self._obtain(weights=True, stopped=stopped)
-        return self._checkpoint
 
     # What follows is used from any thread, and fetches no weights unless it is asked to.
 
