@@ -255,7 +255,8 @@ def _check(
     elif fix:
         click.echo(visible(plan.to_text()), nl=False)
     elif not findings:
-        click.echo(f"{name}: {len(plan.steps)} steps, nothing to repair")
+        steps = "1 step" if len(plan.steps) == 1 else f"{len(plan.steps)} steps"
+        click.echo(f"{name}: {steps}, nothing to repair")
     if ahead:
         click.echo(plain("\n".join(forecast_lines(*ahead, plan))), err=True)
     return 0
