@@ -46,8 +46,8 @@ _FORMS = (
 
 # Words of a question that a text which answers it may well leave out: verbs, and what kind of thing is asked for.
 _IMPLIED = re.compile(
-    r"(?:\b(?:what|which) |\b(?=(?:\w+ed|known|says?|must|should|big|large|name|number|amount|date|time|place"
-    r"|distance)\b))(\w+)",
+    r"(?:\b(?:what|which|how) |\b(?=(?:\w+ed|known|says?|must|should|name|number|amount|date|time|place|distance)\b))"
+    r"(\w+)",
     re.IGNORECASE,
 )
 

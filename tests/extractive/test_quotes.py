@@ -291,6 +291,8 @@ def test_a_text_that_has_only_the_less_telling_of_two_words_is_no_answer(questio
         ("Which colour is the cat?", "The cat is red."),
         ("What is the phone number?", "Phone: 555-0142."),
         ("When must it be paid?", "Please pay by 14 March."),
+        ("How much is the rent?", "The rent is 480 euros a month."),
+        ("How long is the warranty?", "The warranty is two years."),
         ("When was this edict issued?", "The edict of 1762 freed the nobles."),
     ],
 )
