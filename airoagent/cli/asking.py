@@ -247,7 +247,8 @@ def _check(
     product = (fix or form is not None) and plan is not None
     _findings(findings, text, name, err=product)
     if error is not None:
-        click.echo(visible(f"{name}: {error.message}\nhint: {error.hint}"), err=True)
+        said = any(found.message == error.message for found in findings)
+        click.echo(visible("" if said else f"{name}: {error.message}\n") + visible(f"hint: {error.hint}"), err=True)
         return error.exit_code
     assert plan is not None
     if form is not None:
