@@ -226,6 +226,12 @@ def test_on_the_site_a_block_that_is_not_run_is_a_block_all_the_same() -> None:
         assert [head for head in heads if not re.fullmatch(r"\w*", head)] == [], page
 
 
+def test_the_site_is_searched_without_a_server_and_without_another_host() -> None:
+    site = (ROOT / "mkdocs.yml").read_text(encoding="utf-8")
+    assert "\n  - offline" in site and "\n  polyfills: [iframe-worker.js]" in site and "https://" not in site
+    assert "http" not in (ROOT / "docs" / "iframe-worker.js").read_text(encoding="utf-8")
+
+
 def test_a_test_that_a_page_names_is_there() -> None:
     tests = "\n".join(file.read_text(encoding="utf-8") for file in python_files("tests"))
     for page in (*PAGES, *OTHER_PAGES):
