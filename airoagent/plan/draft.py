@@ -76,13 +76,8 @@ class Draft:
         if tool is None:
             near, names = self.names.nearest(written), sorted(self.names.names)
             listed = ", ".join(names[:12]) + (", ..." if len(names) > 12 else "")
-            known = (
-                f"did you mean {' or '.join(near)}?"
-                if near
-                else f"the tools are {listed}"
-                if listed
-                else "there are no tools"
-            )
+            others = f"the tools are {listed}" if listed else "there are no tools"
+            known = f"did you mean {' or '.join(near)}?" if near else others
             self.fail(at, "unknown_tool", f"No tool is called {written[:80]!r}; {known}")
         elif tool != written:
             self.note(at, "tool_name", f"The tool {tool} is written {written[:80]!r}.", f"read as {tool}")
