@@ -164,6 +164,9 @@ _THING = re.compile(  # "Where is the flat?", "When does the lease end?"
 _MANY = re.compile(r"\b(?:do|did|can|will|are|were) ((?:[a-z'-]+ ){0,2}?(?!(?:this|his|its|us|as|was)\b)[a-z'-]+s)\b")
 _PLURAL = frozenset({"they", "them", "their", "theirs"})
 _OPEN_WORDS = frozenset({"who", "when", "where", "why", "how"})
+_OPEN = re.compile(
+    r"(?:(?:by|with|for|from|to|since|until) )?(?:whom?|when|where|why|how(?: long| often)?)", re.IGNORECASE
+)
 _QUESTION_WORDS = frozenset(
     {"who", "what", "when", "where", "why", "which", "how", "is", "are", "was", "were", "does", "do", "did", "can"}
     | {"could", "will", "would", "has", "have", "had", "and", "the", "a", "an"}
@@ -174,7 +177,7 @@ def completed(text: str, before: list[tuple[str, str]]) -> str:
     """A follow-up completed by rule from (question, answer) pairs, oldest first; as it is where nothing is missing.
 
     A pronoun takes the place of the last name that was spoken of; "What about X?" and "And in 2021?" ask the last
-    question of something else, and "And where?" asks the same with another question word.
+    question of something else, and "And where?" or "By whom?" asks the same with another question word.
     """
     text = text.strip()
     if not before:
@@ -182,7 +185,7 @@ def completed(text: str, before: list[tuple[str, str]]) -> str:
     lead = _LEAD.match(text)
     rest = text[lead.end() :].strip() if lead else text
     word, (first, _, asked) = rest.rstrip("?!. "), before[-1][0].partition(" ")
-    if {word.lower(), first.lower()} <= _OPEN_WORDS:
+    if _OPEN.fullmatch(word) and first.lower() in _OPEN_WORDS:
         return f"{_capital(word)} {asked}"
     if lead and len(rest.rstrip("?!. ").split()) <= 4 and not _asks(rest):
         return _asked_of(before[-1][0], rest.rstrip("?!. "))
@@ -214,6 +217,10 @@ def _asked_of(question: str, other: str) -> str:
     if names:
         name = names[-1]
         return question[: name.start()] + bare + question[name.end() :]
+    thing = _THING.search(question)
+    if thing and re.match(r"(?:the|my|our|your) ", bare, re.IGNORECASE):
+        at = thing.span("is" if thing["is"] else "does")
+        return question[: at[0]] + bare + question[at[1] :]
     return f"{question.rstrip('?! .')} - {other}?"
 
 

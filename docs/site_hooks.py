@@ -53,7 +53,11 @@ def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
 
 
 def with_generated(markdown: str) -> str:
-    """A page with every ``<!-- generated: NAME -->`` replaced."""
+    """A page with every ``<!-- generated: NAME -->`` replaced, and fences that name their language alone.
+
+    What follows the language (``no-run: REASON``) is for the tests; with it, Markdown would not see a fence.
+    """
+    markdown = re.sub(r"^( *`{3,}\w+) no-run: .*$", r"\1", markdown, flags=re.MULTILINE)
     return re.sub(r"^<!-- generated: (\w+) -->$", lambda match: GENERATED[match[1]](), markdown, flags=re.MULTILINE)
 
 

@@ -21,6 +21,12 @@ LAUREATE = ("Who won the Nobel Prize in Literature in 2020?", "Louise Glück won
         ("What are her most famous books?", [LAUREATE], "What are Louise Glück's most famous books?"),
         ("And where?", [("When was Louise Glück born?", "1943")], "Where was Louise Glück born?"),
         ("Why?", [("How tall is it?", "tall"), ("When was Marie Curie exiled?", "")], "Why was Marie Curie exiled?"),
+        ("By whom?", [("When was the boiler serviced?", "In March")], "By whom was the boiler serviced?"),
+        (
+            "And the building insurance?",
+            [("What does the contents insurance cost?", "184 euros")],
+            "What does the building insurance cost?",
+        ),
         ("And in 2021?", [LAUREATE], "Who won the Nobel Prize in Literature in 2021?"),
         ("What about 2019?", [LAUREATE], "Who won the Nobel Prize in Literature in 2019?"),
         ("What about the Rhine?", [("How long is the Danube?", "2,850 km")], "How long is the Rhine?"),

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
@@ -176,6 +177,13 @@ def test_the_scripts_of_ci_can_be_executed() -> None:
     for script in (ROOT / ".ci").iterdir():
         assert script.stat().st_mode & 0o111, script
         assert script.read_text(encoding="utf-8").startswith("#!/usr/bin/env "), script
+
+
+def test_the_templates_for_issues_are_forms_that_github_reads() -> None:
+    forms = {file.name: yaml.safe_load(file.read_text("utf-8")) for file in (ROOT / ".github/ISSUE_TEMPLATE").iterdir()}
+    assert forms.pop("config.yml") and len(forms) >= 3
+    for form in forms.values():
+        assert form["name"] and form["description"] and all(part["attributes"]["label"] for part in form["body"])
 
 
 def test_the_constraints_pin_a_version_that_the_project_admits_of_all_that_its_tests_need() -> None:

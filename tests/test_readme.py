@@ -219,6 +219,19 @@ def test_a_page_asks_only_for_what_can_be_generated_and_is_in_the_contents_of_th
         assert page == "README.md" or f": {page.removeprefix('docs/')}\n" in contents, page
 
 
+def test_on_the_site_a_block_that_is_not_run_is_a_block_all_the_same() -> None:
+    for page in (*PAGES, *OTHER_PAGES):
+        shown = HOOKS["with_generated"]((ROOT / page).read_text(encoding="utf-8"))
+        heads = re.findall(r"^ *```+(.*)$", shown, flags=re.MULTILINE)
+        assert [head for head in heads if not re.fullmatch(r"\w*", head)] == [], page
+
+
+def test_the_site_is_searched_without_a_server_and_without_another_host() -> None:
+    site = (ROOT / "mkdocs.yml").read_text(encoding="utf-8")
+    assert "\n  - offline" in site and "\n  polyfills: [iframe-worker.js]" in site and "https://" not in site
+    assert "http" not in (ROOT / "docs" / "iframe-worker.js").read_text(encoding="utf-8")
+
+
 def test_a_test_that_a_page_names_is_there() -> None:
     tests = "\n".join(file.read_text(encoding="utf-8") for file in python_files("tests"))
     for page in (*PAGES, *OTHER_PAGES):

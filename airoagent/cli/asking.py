@@ -235,7 +235,8 @@ def _check(
     product = (fix or form is not None) and plan is not None
     _findings(findings, text, name, err=product)
     if error is not None:
-        click.echo(visible(f"{name}: {error.message}\nhint: {error.hint}"), err=True)
+        said = any(found.message == error.message for found in findings)
+        click.echo(visible("" if said else f"{name}: {error.message}\n") + visible(f"hint: {error.hint}"), err=True)
         return error.exit_code
     assert plan is not None
     if form is not None:
@@ -243,7 +244,8 @@ def _check(
     elif fix:
         click.echo(visible(plan.to_text()), nl=False)
     elif not findings:
-        click.echo(f"{name}: {len(plan.steps)} steps, nothing to repair")
+        steps = "1 step" if len(plan.steps) == 1 else f"{len(plan.steps)} steps"
+        click.echo(f"{name}: {steps}, nothing to repair")
     if ahead:
         click.echo(plain("\n".join(forecast_lines(*ahead, plan))), err=True)
     return 0

@@ -141,7 +141,7 @@ class Display:
                 )
             case StepSkipped():
                 self._tell(
-                    f"  {event.step}  {event.tool}  "
+                    f"  {event.step}  {event.tool:<18} "
                     + self._paint(f"skipped: {', '.join(event.because)} missing", "yellow")
                 )
             case Progress():

@@ -134,8 +134,11 @@ def print_error(error: AiroError, as_json: bool) -> None:
         click.echo(json.dumps({"error": record}), err=True)
         return
 
-    for line in located(error):
-        click.echo(plain(line), err=True)
-    click.echo(click.style("error: ", fg="red", bold=True) + plain(error.message), err=True)
+    places = [plain(line) for line in located(error)]
+    if not places or plain(error.message) not in places[0]:  # else the first place says it already
+        places.append(plain(error.message))
+    at = 0 if plain(error.message) in places[0] else -1
+    places[at] = click.style("error: ", fg="red", bold=True) + places[at]
+    click.echo("\n".join(places), err=True)
     if error.hint:
         click.echo(click.style("hint: ", fg="cyan") + plain(error.hint), err=True)

@@ -58,11 +58,16 @@ def _age(seconds: float) -> str:
 @runs_command.command("show")
 @click.argument("run_id", metavar="ID")
 @click.option("--json", "as_json", is_flag=True, help="Print the run as one JSON object.")
-@click.option("-v", "--verbose", is_flag=True, help="Also print what the model wrote, including its thoughts.")
+@click.option(
+    "-v", "--verbose", is_flag=True, help="Print all texts whole, and what the model wrote, with its thoughts."
+)
 def show(run_id: str, as_json: bool, verbose: bool) -> None:
     """Show a run: question, plan, the input and evidence of each step, answer."""
     run = load_run(run_id)
     click.echo(json.dumps(run.to_json(), indent=2) if as_json else plain(_story(run, verbose)))
+
+
+_MOST_LINES = 12  # of one input or evidence
 
 
 def _story(run: Run, verbose: bool) -> str:
@@ -82,12 +87,12 @@ def _story(run: Run, verbose: bool) -> str:
         lines += ["plan as the model wrote it:", run.plan_text or "(nothing)", ""]
     for step in run.plan.steps if run.plan else ():
         lines.append(f"{step.id}  {step.tool}  {step.thought}")
-        lines += [f"  < {line}" for line in inputs.get(step.id, step.input).splitlines()]
+        lines += _lines("  < ", inputs.get(step.id, step.input), verbose)
         lines += wrote[step.id]
         if step.id in run.failed:
             lines.append(f"  ! {run.failed[step.id].message}")
         elif step.id in run.evidence:
-            lines += [f"  > {line}" for line in run.evidence[step.id].text.splitlines()]
+            lines += _lines("  > ", run.evidence[step.id].text, verbose)
         else:
             lines.append("  - not run")
     lines += [
@@ -98,6 +103,14 @@ def _story(run: Run, verbose: bool) -> str:
         f"tokens: {account_text(run.account)}",
     ]
     return "\n".join(lines)
+
+
+def _lines(lead: str, text: str, whole: bool) -> list[str]:
+    """The lines of a text; of a long one the first, unless it is wanted whole."""
+    lines = text.splitlines()
+    more = 0 if whole or len(lines) <= _MOST_LINES else len(lines) - _MOST_LINES + 1
+    shown = [f"{lead}{line}" for line in lines[: len(lines) - more]]
+    return [*shown, f"{lead}... ({more:,} more lines; -v prints them)"] if more else shown
 
 
 @runs_command.command("path")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +12,7 @@ import click
 
 from airoagent.cli.inputs import newest_runs, open_store, text_of
 from airoagent.cli.options import Rule, refuses
-from airoagent.errors import UsageError
+from airoagent.errors import AiroError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -162,6 +164,7 @@ def _train(
     layers: str | None, start: Path | None, style: str, **settings: Any,
 ) -> None:  # fmt: skip
     from airoagent.training.bases import open_base
+    from airoagent.training.examples import in_style
     from airoagent.training.gguf_adapter import check_gguf_adapter, write_gguf_adapter
     from airoagent.training.lora import Settings, is_first, train
 
@@ -180,9 +183,18 @@ def _train(
         if file.exists() and not file.is_file():  # a device, say, whose place the adapter would take
             raise UsageError(f"{file} is not a regular file", "name another file with --gguf")
         check_gguf_adapter(opened.model.config, chosen.targets)
-    trained = train(examples, opened, chosen, out, _reporter(), restart=restart, start=_adapter(start))
+    first = _adapter(start)
+    kept = in_style(examples, opened.wrapper, _style_of(first))
+    if not kept:
+        raise UsageError(
+            "no example is in the prompt style of the adapter to start from",
+            f"ask some questions with it: airo -m {base} --tools FILE QUESTION",
+        )
+    trained = train(kept, opened, chosen, out, _reporter(), restart=restart, start=first)
     if not is_first():
         return
+    if other := len(examples) - len(kept):
+        click.echo(f"left out {other} examples in another prompt style than that of the adapter", err=True)
     if trained.left_out:
         click.echo(f"left out {trained.left_out} examples of more than {chosen.max_tokens} tokens", err=True)
     if file is not None:
@@ -194,6 +206,17 @@ def _adapter(start: Path | None) -> Path | None:
     from airoagent.models.packaged import PACKAGED, packaged_adapter
 
     return packaged_adapter(str(start).lower()) if str(start).lower() in PACKAGED else start
+
+
+def _style_of(adapter: Path | None) -> str:
+    """The prompt style that an adapter was trained on; "" where it does not say, or cannot be read."""
+    from airoagent.models.local.gguf_file import read_gguf
+
+    with suppress(AiroError, OSError, ValueError):
+        if adapter is not None and adapter.is_dir():
+            return str(json.loads((adapter / "training.json").read_text("utf-8")).get("prompt_style", ""))
+        return read_gguf(adapter, str(adapter)).prompt_style if adapter is not None else ""
+    return ""
 
 
 def _blocks(text: str | None) -> tuple[int, int] | None:

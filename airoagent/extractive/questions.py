@@ -44,11 +44,19 @@ _FORMS = (
 )
 
 
+# Words of a question that a text which answers it may well leave out: verbs, and what kind of thing is asked for.
+_IMPLIED = re.compile(
+    r"(?:\b(?:what|which|how) |\b(?=(?:\w+ed|known|says?|must|should|name|number|amount|date|time|place|distance)\b))"
+    r"(\w+)",
+    re.IGNORECASE,
+)
+
+
 @frozen
 class Question:
     """A question as the reader needs it: the stems it looks for with their weight, its names and years, the names that
-    an earlier answer lends it, the form of its answer ("number", "date", "name", "summary" or ""), and names that have
-    a number ("Apollo 11")."""
+    an earlier answer lends it, the form of its answer ("number", "date", "name", "summary" or ""), names that have a
+    number ("Apollo 11"), and the stems that a text which answers it may leave out."""
 
     text: str
     terms: dict[str, float]
@@ -56,6 +64,7 @@ class Question:
     lent: frozenset[str] = frozenset()
     form: str = ""
     numbered: tuple[tuple[str, str], ...] = ()
+    implied: frozenset[str] = frozenset()
 
     def is_of_another(self, sentence: str) -> bool:
         """Whether a sentence is about another one of a numbered kind: of Apollo 12 where Apollo 11 is asked about."""
@@ -83,6 +92,9 @@ def _folded(text: str) -> frozenset[str]:
     return frozenset(map(fold, words(text)))
 
 
+_ENDING = re.compile(
+    r"(?<=\w)\.(?:csv|tsv|xlsx|md|txt|pdf|docx|pptx|epub|html?|json|ipynb)\b", re.IGNORECASE
+)  # of a file
 _SUMMARY = re.compile(
     r"\bsummar|\bmain points?\b|\boverview\b|\bwhat (?:does|do|is|are) (?:it|this|the \w+) (?:say|about)\b",
     re.IGNORECASE,
@@ -98,6 +110,7 @@ def read_question(instruction: str) -> Question:
     opened = text.find(" (")
     bracket = text[opened + 2 : text.rfind(")")] if 0 < opened < text.rfind(")") else ""
     asked = text[:opened] + text[text.rfind(")") + 1 :] if bracket else text
+    asked = _ENDING.sub("", asked)
     terms = {one: 1.3 if one.isdigit() else 1.0 for one in query_stems(asked)}
     if _SUMMARY.search(asked):
         terms = {one: weight for one, weight in terms.items() if one not in _OF_SUMMARY}
@@ -107,7 +120,8 @@ def read_question(instruction: str) -> Question:
     form = next((form for form, pattern in patterns if re.search(pattern, asked, re.IGNORECASE)), "")
     numbered = tuple(pair for pair in _NUMBERED.findall(asked) if pair[0].lower() not in STOP_WORDS)
     text = asked.strip() if bracket else text
-    return Question(text, terms, frozenset(_names(asked)), frozenset(lent), form, numbered)
+    implied = frozenset(map(stem, _IMPLIED.findall(asked)))
+    return Question(text, terms, frozenset(_names(asked)), frozenset(lent), form, numbered, implied)
 
 
 def _names(text: str) -> list[str]:
@@ -241,6 +255,8 @@ def compared(question: str) -> tuple[str, str] | None:
     if found is None:
         return None
     ask, what = found.get("ask"), found.get("what")
+    if found["b"].strip()[:1].isdigit():  # "bigger than 20 square metres": only one thing can be looked up
+        return None
     more = (found.get("more") or (ask or "").rpartition(" ")[2]).lower()
     if more in _MEASURES:
         asked = f"How {_MEASURES[more]} is"

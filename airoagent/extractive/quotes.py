@@ -30,8 +30,8 @@ _MOST, _LONGEST = 90, 700
 
 # Chosen on half of XQuAD's English questions (by article) and on those over examples/library; they matter little.
 _EVEN, _TITLE, _ABOVE, _BEFORE, _FORM = 1.0, 0.8, 0.5, 0.4, 0.2
-_NEXT, _OTHER = 0.35, 0.6
-_LEAST, _OWN, _REACH = 0.33, 0.6, 3
+_NEXT, _OTHER = 0.45, 0.6
+_LEAST, _OWN, _REACH, _FEW = 0.33, 0.6, 3, 3
 _MOST_KEPT = 30_000  # characters of a block whose lines are kept: many questions find the same pages
 
 
@@ -214,6 +214,10 @@ def _coverage(lines: Sequence[_Line], at: int, question: Question) -> float:
         return 0.0
     if not years <= near or sum(_held(name, near) > 0 for name in names) * 2 < len(names):
         return 0.0  # it is about somebody else, or another year
+    asked = question.terms.keys() - question.lent
+    missing = {term for term in asked if not _held(term, near)}
+    if len(asked) <= _FEW and 2 * len(missing - question.implied) >= len(asked):
+        return 0.0  # it is about something that is not there, and shares a word or two with the question
     held = sum(weight * _held(term, own) for term, weight in question.terms.items())
     around = sum(weight * _held(term, near) for term, weight in question.terms.items())
     return (_OWN * held + (1 - _OWN) * around) / (sum(question.terms.values()) or 1.0)
@@ -321,7 +325,8 @@ def quoted_answer(blocks: Sequence[ContextBlock], instruction: str) -> str:
         label, text = _label(quote, blocks[quote.block]), _as_sentence(quote, named)
         said.append(text if label == labelled else f"{label}{text}")
         labelled = label or labelled
-    answer = " ".join(said)
+    ended = re.compile(r"[.!?…:;][\"'”’)\]]*$")  # a list item, a line of figures or a cell may be no sentence
+    answer = " ".join([*(one if ended.search(one) else f"{one};" for one in said[:-1]), said[-1]])
     if SOURCE_LINE.match(answer):  # as it stands, it would be read as the sources of no answer
         answer = f"“{answer}”"
     lines = [answer, "", "Source:"]

@@ -155,7 +155,12 @@ def write_plan(question: str, tools: Sequence[tuple[str, str]]) -> str:
         return "Answer: No tool is on offer, so nothing can be looked up."
     roles = _roles_of(offered)
     draft = _Draft()
-    answer = _custom(draft, roles, question) or _addresses(draft, roles, question) or _looked_up(draft, roles, question)
+    answer = (
+        _custom(draft, roles, question)
+        or _mentions(draft, roles, question)
+        or _addresses(draft, roles, question)
+        or _looked_up(draft, roles, question)
+    )
     if not answer:  # no tool fits: the one whose words come nearest gets the question as it is
         best = max(offered, key=lambda tool: _matches(tool, question))
         answer = draft.add(f"Use {best.name}, the nearest of the tools on offer.", best.name, question)
@@ -222,11 +227,59 @@ def _found(draft: _Draft, roles: _Roles, question: str) -> str:
 
 _CALCULATES = re.compile(r"calculat|arithmetic|\bmath|evaluat\w* (?:an? )?expression", re.IGNORECASE)
 _TELLS_TIME = re.compile(r"\b(?:current|today'?s) (?:date|time)\b", re.IGNORECASE)
+_TEXTS = r"(?:files?|documents?|notes?|pages?|texts?)"
+_MENTIONS = re.compile(
+    rf"^(?:which|what|list|find|show(?: me)?)(?: of| all| the| my)* {_TEXTS}(?: that)? "
+    r"(?:mentions?|contains?|names?|discuss(?:es)?|refers? to|talks? about|(?:is|are) about) (?P<what>.+)"
+    rf"|^in (?:which|what) {_TEXTS} (?:is|are) (?P<said>.+?) (?:mentioned|named|discussed)$",
+    re.IGNORECASE,
+)
+
+
+def _mentions(draft: _Draft, roles: _Roles, question: str) -> str:
+    """A question for the files that mention something is answered with the addresses that a search finds."""
+    found = _MENTIONS.match(question.rstrip(" ?!."))
+    if not found or not roles.searches or not roles.links:
+        return ""
+    what = found["what"] or found["said"]
+    pages = " ".join(draft.add(f"Search for: {what}", tool, what) for tool in roles.searches)
+    return draft.add("Take the addresses from the search results.", roles.links, pages)
+
+
+_TABLE_FILE = re.compile(
+    r",?\s*(?:\b(?:in|of|from|does|do) )?(?:the (?:file|table) )?"
+    r"(?<!\S)(?P<file>[\w./-]+\.(?:csv|tsv|xlsx|xlsm|ods))\b,?\s*",
+    re.IGNORECASE,
+)
+_ROWS = r"(?P<rows>(?: by [^\s,]+)?(?: where .+)?)"
+_COUNT_ROWS = re.compile(rf"how many (?:rows|records|entries|lines)(?: are(?: there)?| have)?{_ROWS}", re.IGNORECASE)
+_OF_COLUMN = re.compile(
+    r"(?:(?:what|which) (?:is|are|was|were)|give|show|calculate|compute|find)?(?: me)?(?: the)? ?"
+    r"(?P<figure>sum|total|average|mean|maximum|max|highest|largest|minimum|min|lowest|smallest)(?: of)?(?: the)?"
+    rf"(?: column)? (?P<column>[^\s,]+(?: [^\s,]+){{0,2}}?){_ROWS}",
+    re.IGNORECASE,
+)
+
+
+def _of_table(question: str) -> str:
+    """What Table is asked, where a question names a table's file and wants a figure of a column; else ""."""
+    file = _TABLE_FILE.search(question)
+    text = _TABLE_FILE.sub(" ", question).strip(" ?!.")
+    if file and (asked := _COUNT_ROWS.fullmatch(text)):
+        return f"{file['file']}: count{asked['rows']}"
+    asked = _OF_COLUMN.fullmatch(text) if file else None
+    return f"{file['file']}: {asked['figure'].lower()} {asked['column']}{asked['rows']}" if file and asked else ""
+
+
 _NOW = re.compile(
     r"\btoday'?s? date\b|\bcurrent (?:date|time)\b|\bwhat (?:day|date|time|year|month) is (?:it|today)\b"
     r"|\bwhat(?:'s| is) (?:the )?(?:today'?s )?(?:date|day|time|weekday)(?: today| now| is it)?\W*$",
     re.IGNORECASE,
 )
+
+
+def _is_table(tool: _Tool) -> bool:
+    return tool.name == "Table"  # its query language is known; another tool for tables has its own
 
 
 _PAGE_TWICE = re.compile(r"\b(?:the|this) (?:web ?)?(?:page|site|website|article) the page\b", re.IGNORECASE)
@@ -326,6 +379,9 @@ def _custom(draft: _Draft, roles: _Roles, question: str) -> str:
         elif _TELLS_TIME.search(tool.description):
             if _NOW.search(question):
                 return draft.add("Tell the date.", tool.name, "now")
+        elif _is_table(tool):
+            if wanted := _of_table(question):
+                return draft.add("Ask the table.", tool.name, wanted)
         elif (match := _matches(tool, question)) > fit:
             best, fit = tool, match
     if best is None or fit <= 0.5:

@@ -30,7 +30,7 @@ class PlanLimits:
 
 _HINTS = {
     "empty_plan": "ask the model again, or show it the output format",
-    "unknown_tool": "register a tool of this name, or ask for a plan that uses only the registered ones",
+    "unknown_tool": "use a tool that exists, or add one of this name (--tools FILE)",
     "duplicate_id": "give each step a number of its own",
     "undefined_reference": "refer only to steps of the plan",
     "self_reference": "a step can use only what other steps found",
@@ -97,7 +97,8 @@ class Draft:
         if tool is None:
             near, names = self.names.nearest(written), sorted(self.names.names)
             listed = ", ".join(names[:12]) + (", ..." if len(names) > 12 else "")
-            known = f"did you mean {' or '.join(near)}?" if near else f"registered: {listed or 'none'}"
+            others = f"the tools are {listed}" if listed else "there are no tools"
+            known = f"did you mean {' or '.join(near)}?" if near else others
             self.fail(at, "unknown_tool", f"No tool is called {written[:80]!r}; {known}")
         elif tool != written:
             self.note(at, "tool_name", f"The tool {tool} is written {written[:80]!r}.", f"read as {tool}")

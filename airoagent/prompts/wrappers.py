@@ -80,6 +80,21 @@ class Wrapper:
         before[at : at + 1] = [(before[at][0].removesuffix(turn) + opens, True), (tools, False), (closes + turn, True)]
         return (*before, (prompt, False), (self.tail + TOOL_CALLS, True))
 
+    def unwrapped(self, text: str) -> str:
+        """The prompt, with its turns, in a text that `wrap` made, as records keep it; any other text as it is."""
+        inner = text.removesuffix(self.tail)
+        if not self.tail or inner == text:
+            return text
+        if self.name != "template" or (self.opening and inner.startswith(self.opening)):
+            head = self.opening if self.name == "template" else self.head()
+            return inner.removeprefix(head) if inner.startswith(head) else text
+        system, mark, rest = inner.removeprefix(self.before_system).partition(self.before_prompt)
+        if not mark or not inner.startswith(self.before_system):
+            return text
+        *turns, user = rest.split(self.after_answer) if self.after_answer else [rest]
+        pairs = [turn.partition(self.before_answer) for turn in turns]
+        return Chat(system, [(asked, answered) for asked, _, answered in pairs], user)
+
     def head(self, system: str | None = None) -> str:
         """What stands before the instruction."""
         text = self.system if system is None else system

@@ -2,8 +2,8 @@
 
 Without a choice a model is offered the tools it was trained on, as far as they make sense here, and the user's own.
 Calculator, Today and CodeWriter wait to be named: every line of the prompt that a question does not need makes a small
-model's plan worse. The built-in model plans by templates, so it is offered Calculator and Today, too; other models are
-offered Table where the documents hold tables. A plan that is given (a file, Python) may call any known tool.
+model's plan worse. The built-in model plans by templates, so it is offered Calculator and Today, too. Table is offered
+where the documents hold tables. A plan that is given (a file, Python) may call any known tool.
 """
 
 from __future__ import annotations
@@ -49,8 +49,8 @@ def offered_tools(
         search = {"DocumentSearch"} if docs else set()
         if web or not docs:
             search.add("DuckDuckGo")
-        more = _FOR_TEMPLATES if templates else _FOR_TABLES if any(map(_holds_tables, docs)) else ()
-        usual_names = (*_BUILT_IN, *more)
+        tables = _FOR_TABLES if any(map(_holds_tables, docs)) else ()
+        usual_names = (*_BUILT_IN, *(_FOR_TEMPLATES if templates else ()), *tables)
         names = [name for name in usual_names if name in known and (name in search or name not in _BUILT_IN[:2])]
         bundled = bundle_folder("tools")
         own = (tool for tool in known.values() if not Path(tool.origin).is_relative_to(bundled))

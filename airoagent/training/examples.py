@@ -10,10 +10,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 from airoagent.errors import UsageError
 from airoagent.frozen import frozen
-from airoagent.prompts.chat import Chat, as_chat
+from airoagent.prompts.chat import Chat, as_chat, is_compact
+from airoagent.prompts.wrappers import Wrapper
 from airoagent.recorded.export import instruct_lines
 from airoagent.records.run_record import Run
 
@@ -75,6 +77,15 @@ def _example(line: str, place: str) -> Example:
     if turns:
         prompt = Chat(system or "", [(asked, answered) for asked, answered in turns], prompt)
     return Example(prompt, record["response"], record.get("kind") or "", system)
+
+
+def in_style(examples: Iterable[Example], wrapper: Wrapper, style: str) -> tuple[Example, ...]:
+    """The examples without the wrapper that recorded prompts have, and of them those in a style ("": in any).
+
+    An adapter that is asked in the style compact learns nothing from prompts in another.
+    """
+    bare = [replace(one, prompt=wrapper.unwrapped(one.prompt)) for one in examples]
+    return tuple(one for one in bare if style != "compact" or is_compact(one.system or one.prompt))
 
 
 def examples_of_runs(runs: Iterable[Run]) -> Iterator[Example]:

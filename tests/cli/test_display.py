@@ -95,7 +95,7 @@ def test_steps_that_ran_beside_each_other_are_bracketed_and_others_are_not() -> 
 
 
 def test_a_step_that_was_not_run_says_why() -> None:
-    assert lines(StepSkipped(step="e1", tool="T", because=("e0",))) == ["  e1  T  skipped: e0 missing"]
+    assert lines(StepSkipped(step="e1", tool="T", because=("e0",))) == [f"  e1  {'T':<18} skipped: e0 missing"]
 
 
 def test_a_plan_of_thousands_of_findings_is_told_by_its_first_ones() -> None:

@@ -44,7 +44,19 @@ def test_run_takes_a_file_and_refuses_a_bad_one_with_its_place(airo: Airo, tools
     bad.write_text(":evidence0: = echo[:evidence7:]\nAnswer: :evidence0:\n")
     assert airo("run", "--tools", tools, str(good)).out == "hi\n"
     result = airo("run", "--tools", tools, str(bad))
-    assert result.code == 4 and "evidence7" in result.err and "^" in result.err
+    assert result.code == 4 and "^" in result.err
+    assert (
+        result.err.count("which is not a step") == result.err.count("error: ") == 1
+    )  # and not once more below the caret
+    assert "which is not a step" not in airo("plan", "--check", "--tools", tools, str(bad)).err
+
+
+def test_of_long_texts_a_run_is_shown_with_the_first_lines(airo: Airo, tmp_path: Path) -> None:
+    (tmp_path / "page.md").write_text("\n\n".join(f"Otters have {number} names." for number in range(40)))
+    airo("--docs", str(tmp_path), "How many names do otters have?")
+    short, whole = airo("runs", "show", "@last").out, airo("runs", "show", "-v", "@last").out
+    assert "more lines; -v prints them)" in short and "more lines" not in whole
+    assert "  > Otters have 39 names." in whole and "  > Otters have 39 names." not in short
 
 
 def test_runs_are_listed_shown_exported_removed_and_imported(

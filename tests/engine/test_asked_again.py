@@ -59,7 +59,7 @@ def test_the_model_sees_its_text_and_each_error_with_line_column_and_caret(style
     again = retry_prompt(prompt, refused.value)
     line = ":evidence1: = unheard_of[b]"
     caret = f"    {line}\n    {' ' * line.index('unheard_of')}^"
-    assert f"- line 2, column 15: No tool is called 'unheard_of'; registered: look\n{caret}" in again
+    assert f"- line 2, column 15: No tool is called 'unheard_of'; the tools are look\n{caret}" in again
     assert ":evidence0: = look[a]" in again
     assert "USER:" not in again
     if isinstance(again, Chat):

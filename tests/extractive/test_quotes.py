@@ -265,3 +265,46 @@ def test_a_figure_of_what_is_asked_about_is_one_by_a_pronoun_too_and_in_words() 
 def test_a_line_with_another_form_of_the_asked_word_is_kept() -> None:
     kept = best_lines([page(f"{_FACTS} The architects chose granite.")], "What was the architecture made of?")
     assert "The architects chose granite." in kept[0].text
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "When was the boiler serviced?",
+        "Who repaired the roof?",
+        "When does the warranty end?",
+        "What is the capital of Serbia?",
+        "Where is the spare key?",
+    ],
+)
+def test_a_text_that_has_only_the_less_telling_of_two_words_is_no_answer(question: str) -> None:
+    text = (
+        "In 1852 Radhanath Sikdar served in the Survey of India. They repaired the fort, and the war ended in 1945. "
+        "Serbia was at war. He lost a key in Paris."
+    )
+    assert quoted([page(text)], question) == []
+
+
+@pytest.mark.parametrize(
+    ("question", "answer"),
+    [
+        ("Which colour is the cat?", "The cat is red."),
+        ("What is the phone number?", "Phone: 555-0142."),
+        ("When must it be paid?", "Please pay by 14 March."),
+        ("How much is the rent?", "The rent is 480 euros a month."),
+        ("How long is the warranty?", "The warranty is two years."),
+        ("When was this edict issued?", "The edict of 1762 freed the nobles."),
+    ],
+)
+def test_a_verb_and_the_kind_of_thing_that_is_asked_for_need_not_be_in_the_text(question: str, answer: str) -> None:
+    assert quoted([page(f"The market is closed today. {answer} There is bread.")], question)[:1] == [answer]
+
+
+def test_quotes_that_are_no_sentences_are_kept_apart() -> None:
+    diary = page("- 1 May: sowed beans\n- 2 June: planted beans out\n- 3 August: picked beans")
+    assert said([diary], "What happened to the beans?").count("; ") == 2
+
+
+def test_the_ending_of_a_files_name_is_not_looked_for_in_it() -> None:
+    costs = ContextBlock("what | amount\nflowers | 25.00\npaper | 12.40", (("title", "costs"),))
+    assert quoted([costs], "What does costs.csv say about flowers?") == ["flowers | 25.00"]

@@ -102,6 +102,13 @@ def test_of_two_things_that_are_compared_both_are_looked_up(question: str, asked
     assert answer == ":evidence3: :evidence7:"
 
 
+def test_a_thing_is_looked_up_that_is_compared_with_a_figure() -> None:
+    steps, _ = steps_of("Is the greenhouse bigger than 20 square metres?", FOUR)
+    assert [input for tool, input in steps if tool == "DuckDuckGo"] == [
+        "Is the greenhouse bigger than 20 square metres"
+    ]
+
+
 def test_documents_are_searched_beside_the_web_where_both_are_offered() -> None:
     steps, _ = steps_of("Who designed the Eiffel Tower?", [SEARCH, DOCUMENTS, READER, LINKS, MODEL])
     assert [tool for tool, _ in steps[:3]] == ["DuckDuckGo", "DocumentSearch", "HyperlinkExtractor"]
@@ -363,6 +370,41 @@ def test_the_address_of_a_question_is_the_page_in_what_is_asked_of_it() -> None:
         "According to a.example/x, when did it open?": "when did it open, given :evidence0:?",
     }
     assert {question: steps_of(question, OFFERED)[0][1][1] for question in asked} == asked
+
+
+@pytest.mark.parametrize(
+    ("question", "asked"),
+    [
+        ("What is the sum of amount in costs.csv?", "costs.csv: sum amount"),
+        ("In data/costs.csv, what is the highest amount?", "data/costs.csv: highest amount"),
+        ("What is the average net price by city in sales.xlsx?", "sales.xlsx: average net price by city"),
+        (
+            "Calculate the total of the column fee in fees.tsv where year > 2020",
+            "fees.tsv: total fee where year > 2020",
+        ),
+        ("How many rows does costs.csv have?", "costs.csv: count"),
+        ("How many entries are in costs.csv where city = Oslo?", "costs.csv: count where city = Oslo"),
+    ],
+)
+def test_a_figure_of_a_column_is_asked_of_the_table_that_the_question_names(question: str, asked: str) -> None:
+    table = ("Table", SHIPPED["Table"].description)
+    assert steps_of(question, [*ALL, table]) == ([("Table", asked)], ":evidence0:")
+    assert "Table" not in {tool for tool, _ in steps_of("What does costs.csv say about Oslo?", [*ALL, table])[0]}
+    assert "Table" not in {tool for tool, _ in steps_of("How many cities are in the list of files?", [*ALL, table])[0]}
+
+
+@pytest.mark.parametrize(
+    ("question", "what"),
+    [
+        ("Which files mention the Copper Kettles?", "the Copper Kettles"),
+        ("Which of my notes are about otters?", "otters"),
+        ("List all documents that contain a lease", "a lease"),
+        ("In which files is the boiler mentioned?", "the boiler"),
+    ],
+)
+def test_files_that_mention_something_are_listed(question: str, what: str) -> None:
+    steps, answer = steps_of(question, [DOCUMENTS, READER, LINKS, MODEL])
+    assert (steps, answer) == ([("DocumentSearch", what), ("HyperlinkExtractor", ":evidence0:")], ":evidence1:")
 
 
 def test_years_do_not_make_a_sum() -> None:

@@ -18,7 +18,7 @@ from airoagent.models.server.client import ServerModel
 from airoagent.models.window import fit_to
 from airoagent.prompts.chat import Chat, answer_chat, plan_chat
 from airoagent.prompts.context_prompts import ContextBlock, closed_context_prompt
-from airoagent.prompts.wrappers import template_wrapper
+from airoagent.prompts.wrappers import WRAPPERS, template_wrapper
 from tests.modelserver import Served, as_json, events, said, serving
 
 CHAT = Chat("Be brief.", [("1+1?", "2"), ("2+2?", "4")], "3+3?")
@@ -81,6 +81,15 @@ def test_without_a_place_for_a_system_text_it_begins_the_first_turn() -> None:
 
 def test_a_template_of_one_turn_gets_all_of_it_as_one_text() -> None:
     assert template_wrapper(one_turn_only).wrap(CHAT) == chatml([{"role": "user", "content": str(CHAT)}])
+
+
+def test_a_recorded_prompt_is_read_back_in_its_turns_without_the_wrapper() -> None:
+    wrapper = template_wrapper(chatml)
+    read = wrapper.unwrapped(wrapper.wrap(CHAT))
+    assert isinstance(read, Chat) and (read.system, read.examples, read.user) == (CHAT.system, CHAT.examples, CHAT.user)
+    for one in (*WRAPPERS.values(), wrapper):
+        assert one.unwrapped(one.wrap("Hi\n there")) == "Hi\n there"
+        assert one.unwrapped("the prompt of another model") == "the prompt of another model"
 
 
 def test_what_spells_a_control_token_in_a_turn_is_only_text() -> None:

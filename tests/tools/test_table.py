@@ -155,6 +155,8 @@ def test_it_is_offered_where_the_documents_hold_tables_and_where_it_is_named(dat
     assert "Table" not in Agent(model, docs=tmp_path / "text", store=False).toolbox
     assert "Table" not in Agent(model, store=False).toolbox
     assert "Table" in Agent(model, ["+Table"], store=False).toolbox
+    assert "Table" not in Agent(docs=tmp_path / "text", store=False).toolbox
+    assert Agent(docs=data, store=False).run("How many rows are in gaps.csv?").answer == "7"
 
 
 def test_what_is_left_out_of_a_sum_is_noted(data: Path) -> None:

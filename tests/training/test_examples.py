@@ -11,7 +11,8 @@ from airoagent.calls.function_loader import load_functions
 from airoagent.errors import UsageError
 from airoagent.prompts.chat import Chat, answer_chat, as_chat, code_chat, plan_chat
 from airoagent.prompts.plan_prompts import plan_prompt
-from airoagent.training.examples import examples_of_runs, read_examples
+from airoagent.prompts.wrappers import WRAPPERS
+from airoagent.training.examples import Example, examples_of_runs, in_style, read_examples
 from tests.running import make_agent
 
 
@@ -84,3 +85,11 @@ def test_good_runs_teach_each_prompt_once_and_failed_ones_nothing() -> None:
     examples = list(examples_of_runs([good, good, bad]))
     assert sorted(one.response for one in examples) == [plan, "afloat"]
     assert all("otters" in one.prompt.lower() for one in examples)
+
+
+def test_of_recorded_prompts_the_wrapper_is_taken_off_and_only_the_style_of_the_adapter_is_kept() -> None:
+    wrapper = WRAPPERS["airoboros-2.2"]
+    mine, other = plan_prompt("How deep is it?", TOOLS, style="compact"), plan_prompt("How deep is it?", TOOLS)
+    recorded = [Example(wrapper.wrap(prompt), "Answer: deep") for prompt in (mine, other)]
+    assert [one.prompt for one in in_style(recorded, wrapper, "compact")] == [mine]
+    assert [one.prompt for one in in_style(recorded, wrapper, "")] == [mine, other]
