@@ -10,6 +10,7 @@ import pytest
 
 import airoagent
 from airoagent import Agent, Chunk, ModelError, Plan, PlanError, Policy, Prompt, ScriptedModel, Step, UsageError, tool
+from airoagent.engine.session import Watch
 from airoagent.events import ModelCalled, PlanRefused, PlanText, PlanWritten, RunStarted
 from airoagent.plan.steps import Ref
 from airoagent.records.store import Store
@@ -31,15 +32,23 @@ def test_a_folder_of_documents_that_cannot_be_there_is_refused_whatever_its_name
         Agent(ScriptedModel([]), docs=[folder], store=False)
 
 
-def test_the_sync_door_works_where_a_loop_is_running() -> None:
+def test_a_method_runs_where_a_loop_is_running() -> None:
     async def main() -> str | None:
         return make_agent(PLAN, echo).run("q").answer
 
     assert asyncio.run(main()) == "hello"
 
 
-def test_the_async_door() -> None:
+def test_a_method_has_an_asynchronous_version() -> None:
     assert asyncio.run(make_agent(PLAN, echo).arun("q")).answer == "hello"
+
+
+def test_a_method_calls_the_asynchronous_version_of_a_subclass() -> None:
+    class Loud(Agent):
+        async def acode(self, prompt: str, *, watch: Watch | None = None) -> str:
+            return prompt.upper()
+
+    assert Loud(ScriptedModel([]), store=False).code("print it") == "PRINT IT"
 
 
 def test_the_stream_gives_every_event_and_the_plan_as_it_is_written() -> None:

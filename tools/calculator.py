@@ -17,6 +17,7 @@ import re
 from collections.abc import Callable
 from decimal import Context, Decimal, DecimalException
 from fractions import Fraction
+from functools import partial
 from typing import NamedTuple
 
 from airoagent import Evidence, ToolContext, ToolError, ToolOutput, tool
@@ -26,8 +27,8 @@ _SHOWN = 21  # digits of what has no end
 _INEXACT = Context(prec=50, Emax=3000, Emin=-3000)
 _DESCRIPTION = (
     "Calculates an arithmetic expression exactly. The input must be numbers and + - * / ** % ( ), percentages like 15% "
-    "of 80, and the functions sqrt, min, max, sum, mean, abs, round, floor and ceil, e.g. (:evidence1: - 1200) / 3. It "
-    "does not understand words."
+    "of 80, and the functions sqrt, min, max, sum, mean, abs, round, floor, ceil, factorial, gcd, lcm, exp, ln and "
+    "log10, e.g. (:evidence1: - 1200) / 3. It does not understand words."
 )
 
 
@@ -104,10 +105,7 @@ class _Reader:
             return self._signed()
         value = self._terms(level + 1)
         while sign := self._take(*_SIGNS[level]):
-            right = self._terms(level + 1)
-            if sign in ("/", "//", "%") and not right:
-                raise _wrong("it divides by zero")
-            value = _checked(_OPERATIONS[sign](value, right))
+            value = _combined(sign, value, self._terms(level + 1))
         return value
 
     def _signed(self) -> Fraction:
@@ -214,6 +212,12 @@ _OPERATIONS: dict[str, Callable[[Fraction, Fraction], Fraction]] = {
 }
 
 
+def _combined(sign: str, left: Fraction, right: Fraction) -> Fraction:
+    if sign in ("/", "//", "%") and not right:
+        raise _wrong("it divides by zero")
+    return _checked(_OPERATIONS[sign](left, right))
+
+
 def _raised(base: Fraction, power: Fraction) -> _Number:
     if not base and power < 0:
         raise _wrong("it divides by zero")
@@ -250,6 +254,15 @@ def _as_decimal(value: Fraction) -> Decimal:
     return _INEXACT.divide(Decimal(value.numerator), Decimal(value.denominator))
 
 
+def _logarithm(value: Fraction, ten: bool = False) -> _Number:
+    if value <= 0:
+        raise _wrong("a logarithm needs a number above 0")
+    whole, rest = (value.numerator, value.denominator) if value >= 1 else (value.denominator, value.numerator)
+    if ten and rest == 1 and str(whole).strip("0") == "1":
+        return Fraction((len(str(whole)) - 1) * (1 if value >= 1 else -1))
+    return _rounded(lambda context: (context.log10 if ten else context.ln)(_as_decimal(value)))
+
+
 def _round(value: Fraction, digits: Fraction = Fraction(0)) -> Fraction:
     """Half away from zero, as taught at school."""
     if digits.denominator != 1 or abs(digits) > 1000:
@@ -259,18 +272,39 @@ def _round(value: Fraction, digits: Fraction = Fraction(0)) -> Fraction:
     return Fraction(whole if value >= 0 else -whole) / scale
 
 
+def _factorial(value: Fraction) -> Fraction:
+    if value.denominator != 1 or not 0 <= value <= 1000:
+        raise _wrong("factorial takes a whole number from 0 to 1,000")
+    return Fraction(math.factorial(value.numerator))
+
+
+def _divisors(function: Callable[[int, int], int], *values: Fraction) -> Fraction:
+    if any(value.denominator != 1 for value in values):
+        raise _wrong("gcd and lcm take whole numbers")
+    total = abs(values[0].numerator)
+    for value in values[1:]:
+        total = _checked(Fraction(function(total, value.numerator))).numerator
+    return Fraction(total)
+
+
 _PI = Decimal("3.1415926535897932384626433832795028841971693993751")
 # How many numbers each takes at most, and what it is of them.
 _FUNCTIONS: dict[str, tuple[int, Callable[..., _Number]]] = {
     "sqrt": (1, _sqrt),
     "abs": (1, abs),
     "round": (2, _round),
+    "factorial": (1, _factorial),
     "min": (999, lambda *values: min(values)),
     "max": (999, lambda *values: max(values)),
     "sum": (999, lambda *values: sum(values, Fraction(0))),
     "mean": (999, lambda *values: sum(values, Fraction(0)) / len(values)),
     "floor": (1, lambda value: Fraction(math.floor(value))),
     "ceil": (1, lambda value: Fraction(math.ceil(value))),
+    "gcd": (999, partial(_divisors, math.gcd)),
+    "lcm": (999, partial(_divisors, math.lcm)),
+    "ln": (1, _logarithm),
+    "log10": (1, partial(_logarithm, ten=True)),
+    "exp": (1, lambda value: _rounded(lambda context: context.exp(_as_decimal(value)))),
 }
 
 

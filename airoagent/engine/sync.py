@@ -92,7 +92,8 @@ def synchronous(method: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, T]:
 
     @wraps(method)
     def run(*args: P.args, **more: P.kwargs) -> T:
-        return run_in_thread(lambda: method(*args, **more))
+        mine: Callable[..., Coroutine[Any, Any, T]] = getattr(args[0], method.__name__)  # a subclass may have its own
+        return run_in_thread(lambda: mine(*args[1:], **more))
 
     run.__name__ = method.__name__.removeprefix("a")
     run.__qualname__ = method.__qualname__.removesuffix(method.__name__) + run.__name__
