@@ -67,7 +67,10 @@ async def knowledge_model(input: str, context: ToolContext) -> ToolOutput:
     completion = await context.ask(closed_context_prompt(blocks, instruction, style), "answer", grammar)
     if not completion.text.strip():
         return _NOTHING
-    answer = read_cited_answer(completion.text)
+    written = completion.text.strip()
+    if written[0] == "[" and written.strip("[]. ") in {value for block in blocks for _, value in block.metadata}:
+        written = f"Source: {written}"  # "[lease]" alone answers nothing
+    answer = read_cited_answer(written)
     notes = [fitted.note] if fitted.note else []
     if answer.answered and completion.doubt:
         # The sentences that fit best are right more often than a guess.

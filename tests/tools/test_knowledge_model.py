@@ -171,6 +171,14 @@ def test_an_address_the_model_was_not_given_is_no_source() -> None:
     assert run.sources == () and "https://made.up/" in run.evidence["evidence1"].note
 
 
+@pytest.mark.parametrize("written", ["[https://a.example/otters]", "[Otters].", "Source: [Otters]"])
+def test_a_source_alone_is_no_answer(written: str) -> None:
+    run, _ = ask(OTTERS, written)
+    assert run.evidence["evidence1"].text == "The model named a source, but gave no answer."
+    assert not run.evidence["evidence1"].answered
+    assert ask(OTTERS, "[Puffins]")[0].evidence["evidence1"].text == "[Puffins]"
+
+
 def test_not_answered_is_a_result_and_nobody_asks_on_with_it() -> None:
     plan = (
         ":evidence0: = page[u]\n:evidence1: = KnowledgeModel[Who is their king, given :evidence0:?]\n"
