@@ -191,7 +191,7 @@ def _own_values(text: str, values: list[Value]) -> list[Value]:
         for one, end in zip(values, (0, *(v.end for v in values)), strict=False)
     ]
     values = [one for one, lead in zip(values, leads, strict=True) if not _EXAMPLE.search(lead)] or values
-    before = [text[text.rfind("\n", 0, one.start) + 1 : one.start] for one in values]
+    before = [text[max(0, one.start - 120) : one.start].rpartition("\n")[2] for one in values]
     if all(map(str.strip, before)):
         return values
     return [
@@ -222,7 +222,7 @@ def _json(text: str, keys: set[str], whole: bool, functions: Functions) -> list[
             and not _names_function(value, functions)
         ):
             value = _named(name, value)
-        notes = list(located(value.findings, text))
+        notes = list(located(value.findings, lines))
         span = (value.start, value.end)
         documents.append(CallText(value.value, value.places, lines.locate, notes, value.raws, span))
     return documents

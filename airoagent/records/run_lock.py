@@ -41,18 +41,16 @@ class Locks:
                 handle = os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
             except OSError:  # a full disk or too many open files: the process on record has to do
                 return True
-            try:
+            with contextlib.suppress(FileNotFoundError, BlockingIOError):
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                same = os.stat(file).st_ino == os.fstat(handle).st_ino  # noqa: PTH116 - beside fstat
-            except BlockingIOError:
-                os.close(handle)
+                if os.stat(file).st_ino == os.fstat(handle).st_ino:  # noqa: PTH116 - as fstat
+                    self._held[run] = handle
+                    return True
+            os.close(handle)
+            # Either whoever held it has just removed the file, and the next one is another file, or somebody is looking
+            # (`driven`) for a moment.
+            if self.driven(run):
                 return False
-            except FileNotFoundError:
-                same = False
-            if same:
-                self._held[run] = handle
-                return True
-            os.close(handle)  # whoever held it has just removed the file: the next one is another file
 
     def release(self, run: str, *, ended: bool) -> None:
         """Let go of a run. The file of one that has not ended stays: it says that nobody drives it."""

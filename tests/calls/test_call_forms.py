@@ -230,7 +230,7 @@ def test_a_hash_in_a_yaml_text_is_a_part_of_it() -> None:
     assert parse_calls("function: f\nparams:\n  unit: mile # not metre\n", choice, "yaml")[0].params == {"unit": "mile"}
 
 
-@pytest.mark.parametrize("piece", ["\n", " ", " \n", "[\n", "<f>", "<parameter=a>"])
+@pytest.mark.parametrize("piece", ["\n", " ", " \n", "[\n", "<f>", "<write_file>", "<parameter=a>", "{a:1} "])
 def test_a_long_run_of_anything_is_read_in_linear_time(piece: str) -> None:
     text = "<function=write_file>" + piece * (200_000 // len(piece))
     with pytest.raises(CallError):

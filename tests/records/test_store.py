@@ -8,6 +8,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ from airoagent import Agent, Policy, Run, ScriptedModel, StoreError, tool
 from airoagent.events import Evidence, PlanWritten, RunFinished, RunStarted, StepFinished, Usage
 from airoagent.models.base import Chunk, Prompt
 from airoagent.plan.parser import parse_plan
+from airoagent.records.run_lock import Locks
 from airoagent.records.run_record import read_trace, write_trace
 from airoagent.records.store import Store, new_run_id
 from airoagent.records.upkeep import collect
@@ -151,6 +153,23 @@ def test_clearing_out_removes_what_is_old_and_leaves_what_is_driven(store: Store
     assert [row.id for row in store.list()] == ["new", "driven"]
     assert len(store.events("new")[1].text) == 150_000  # type: ignore[attr-defined]
     assert [row.id for row in store.list(query="42")] == ["new"]
+
+
+def test_a_look_at_a_run_does_not_keep_another_process_from_driving_it(tmp_path: Path) -> None:
+    fcntl = pytest.importorskip("fcntl")
+    one, other = Locks(tmp_path), Locks(tmp_path)
+    assert one.take("r")
+    one.release("r", ended=False)
+    (file,) = tmp_path.iterdir()
+    with file.open("rb") as look, ThreadPoolExecutor(1) as pool:
+        fcntl.flock(look, fcntl.LOCK_SH)  # as `driven` does
+        taken = pool.submit(other.take, "r")
+        fcntl.flock(look, fcntl.LOCK_UN)
+        assert taken.result()
+    assert not one.take("r")
+    other.close()
+    assert one.take("r")
+    one.close()
 
 
 def test_what_is_no_database_is_refused_with_a_sentence(tmp_path: Path) -> None:
