@@ -17,37 +17,6 @@ from typing import Any, ClassVar, Literal, cast
 from airoagent.errors import Diagnostic, StoreError
 from airoagent.frozen import frozen
 
-__all__ = [
-    "AnswerText",
-    "AttemptFailed",
-    "Event",
-    "Evidence",
-    "Failure",
-    "InputEdited",
-    "ModelCalled",
-    "Origin",
-    "PlanParsed",
-    "PlanPart",
-    "PlanRefused",
-    "PlanText",
-    "PlanWritten",
-    "Progress",
-    "Replanned",
-    "RunFinished",
-    "RunStarted",
-    "Source",
-    "Status",
-    "StepCancelled",
-    "StepFailed",
-    "StepFinished",
-    "StepSkipped",
-    "StepStarted",
-    "StepText",
-    "Usage",
-    "from_json",
-    "to_json",
-]
-
 Origin = Literal["call", "shared", "cache", "record"]
 Status = Literal["running", "done", "failed", "interrupted"]
 

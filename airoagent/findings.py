@@ -21,9 +21,6 @@ from typing import NamedTuple
 from airoagent.errors import Diagnostic
 from airoagent.frozen import maker
 
-__all__ = ["Finding", "LineIndex", "located", "render_diagnostic", "visible"]
-
-
 _diagnostic = maker(Diagnostic)
 _MOST_OF_A_KIND = 1_000
 

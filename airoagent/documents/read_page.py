@@ -34,8 +34,6 @@ from airoagent.documents.rendering import Block, join_blocks, render, text_of
 from airoagent.errors import FetchError
 from airoagent.frozen import frozen
 
-__all__ = ["Link", "Page", "Reading", "read_blocks", "read_page", "serve"]
-
 _TYPES = {
     "html": "text/html",
     "xhtml": "application/xhtml+xml",

@@ -53,20 +53,6 @@ from airoagent.events import (
 from airoagent.plan.plans import Plan
 from airoagent.plan.steps import references
 
-__all__ = [
-    "TRACE_VERSION",
-    "Reading",
-    "Run",
-    "account_text",
-    "failure_json",
-    "plan_json",
-    "quotes_by_page",
-    "read_trace",
-    "source_json",
-    "trace_lines",
-    "write_trace",
-]
-
 TRACE_VERSION = 3
 
 _LONGEST_LINE = 64 << 20  # bytes

@@ -36,23 +36,6 @@ if TYPE_CHECKING:
     from airoagent.prompts.grammar import Grammar
     from airoagent.web.fetch import Fetcher
 
-__all__ = [
-    "FIRST",
-    "Fitter",
-    "Network",
-    "Parameter",
-    "Tool",
-    "ToolContext",
-    "ToolOptions",
-    "ToolOutput",
-    "Toolbox",
-    "as_tool",
-    "specified_tool",
-    "tool",
-    "whole",
-]
-
-
 Network = bool | Literal["addresses"]
 
 
