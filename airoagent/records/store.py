@@ -33,7 +33,7 @@ from airoagent.events import Event, RunFinished, RunResumed, RunStarted, Status,
 from airoagent.frozen import frozen
 from airoagent.records.run_lock import Locks, driver_name, is_alive
 from airoagent.records.run_record import Reading
-from airoagent.records.schema import MIGRATIONS, add_words, query_of, remove_words, unpack
+from airoagent.records.schema import MIGRATIONS, add_words, migrate, query_of, remove_words, unpack
 from airoagent.settings import private_file
 
 _DAMAGED = "`airo runs repair` keeps what can be read"
@@ -125,10 +125,7 @@ class Store:
         if self._version() == len(MIGRATIONS):  # read without the lock that writing needs
             return
         with self.transaction(what) as db:
-            version = self._version()  # another process may have been quicker
-            for migrate in MIGRATIONS[version:]:
-                migrate(db)
-            db.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
+            migrate(db, self._version())  # another process may have been quicker
 
     def _version(self) -> int:
         version: int = self._db.execute("PRAGMA user_version").fetchone()[0]
