@@ -219,18 +219,13 @@ def _json(text: str, keys: set[str], whole: bool, functions: Functions) -> list[
             name
             and isinstance(value.value, dict)
             and functions.spellings.resolve(name)
-            and not _names_function(value, functions)
+            and not _names_known(value.value, functions)
         ):
             value = _named(name, value)
         notes = list(located(value.findings, lines))
         span = (value.start, value.end)
         documents.append(CallText(value.value, value.places, lines.locate, notes, value.raws, span))
     return documents
-
-
-def _names_function(value: Value, functions: Functions) -> bool:
-    """Whether an object says itself which function it calls."""
-    return any(value.value.get(key) in functions.names for key in _FUNCTION if isinstance(value.value.get(key), str))
 
 
 def _named(name: str, value: Value) -> Value:
@@ -329,6 +324,7 @@ def _shapes(value: Json, path: Path, document: CallText, functions: Functions, d
 
 
 def _names_known(value: Json, functions: Functions) -> bool:
+    """Whether an object says itself which function it calls."""
     named = (value[word] for word in _FUNCTION if word in value) if isinstance(value, dict) else ()
     return any(isinstance(name, str) and name in functions.names for name in named)
 
