@@ -436,7 +436,7 @@ def _field(name: str, kind: Any, value: Any) -> Any:
         return _record(kind, value)
     if origin is UnionType:  # all of them are with None
         return None if value is None else _field(name, args[0], value)
-    if origin is tuple:
+    if origin is tuple and isinstance(value, list | tuple) and (args[-1] is ... or len(args) == len(value)):
         wanted = [args[0]] * len(value) if args[-1] is ... else args
         return tuple(_field(name, one, item) for one, item in zip(wanted, value, strict=True))
     if origin is Literal:

@@ -278,15 +278,6 @@ def _shapes(value: Json, path: Path, document: CallText, functions: Functions, d
         return
     if not isinstance(value, dict):
         return
-    if (
-        len(value) == 2
-        and "params" in value
-        and isinstance(value.get("function"), str)
-        and value["function"] in functions.names
-        and not isinstance(value["params"], list)
-    ):  # as it was asked for
-        yield _Shape(document, str(value["function"]), (*path, "function"), value["params"], (*path, "params"))
-        return
     keys = {key.strip().lower(): key for key in value}
     wrapper = next(
         (keys[word] for word in _WRAPPERS if word in keys and isinstance(value[keys[word]], dict | list)), None
@@ -336,7 +327,10 @@ def _shape(value: dict[str, Json], name_key: str, path: Path, document: CallText
     own = {param.name for param in function.params} if function is not None else set()
     rest = {key: item for key, item in value.items() if key != name_key}
     lowered = {key.strip().lower(): key for key in rest}
-    params_key = next((lowered[word] for word in _PARAMS if word in lowered and lowered[word] not in own), None)
+    if rest.keys() == {"params"}:  # as it was asked for
+        params_key: str | None = "params"
+    else:
+        params_key = next((lowered[word] for word in _PARAMS if word in lowered and lowered[word] not in own), None)
     if params_key is None:
         flat = {key: item for key, item in rest.items() if key in own or function is None}
         if flat:

@@ -41,11 +41,17 @@ class Locks:
                 handle = os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
             except OSError:  # a full disk or too many open files: the process on record has to do
                 return True
-            with contextlib.suppress(FileNotFoundError, BlockingIOError):
+            try:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                if os.stat(file).st_ino == os.fstat(handle).st_ino:  # noqa: PTH116 - as fstat
-                    self._held[run] = handle
-                    return True
+                same = os.stat(file).st_ino == os.fstat(handle).st_ino  # noqa: PTH116 - as fstat
+            except (FileNotFoundError, BlockingIOError):
+                same = False
+            except OSError:  # a file system without locks
+                os.close(handle)
+                return True
+            if same:
+                self._held[run] = handle
+                return True
             os.close(handle)
             # Either whoever held it has just removed the file, and the next one is another file, or somebody is looking
             # (`driven`) for a moment.
@@ -82,8 +88,8 @@ class Locks:
             return None
         try:
             fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
+        except OSError as error:
+            return True if isinstance(error, BlockingIOError) else None
         finally:
             os.close(handle)
         return False

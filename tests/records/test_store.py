@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import re
 import signal
 import sqlite3
@@ -172,6 +173,17 @@ def test_a_look_at_a_run_does_not_keep_another_process_from_driving_it(tmp_path:
     one.close()
 
 
+def test_a_file_system_without_locks_has_none_to_be_had(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fcntl = pytest.importorskip("fcntl")
+
+    def no_locks(handle: int, how: int) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", no_locks)
+    locks = Locks(tmp_path)
+    assert locks.take("r") and locks.driven("r") is None
+
+
 def test_what_is_no_database_is_refused_with_a_sentence(tmp_path: Path) -> None:
     path = tmp_path / "runs.sqlite3"
     path.write_bytes(b"not a database at all" * 100)
@@ -313,6 +325,8 @@ _STEP = '{"type": "step_started", "step": "evidence0", "tool": "t", "input": "x"
         (['{"format": "airoagent-trace", "version": 1}', "[" * 100_000], "line 2 of the trace is not JSON"),
         (['{"format": "airoagent-trace", "version": "1"}'], "has version 1; this airoagent reads up to"),
         ([_HEADER, _START.replace('"q"', "5")], "line 2 of the trace holds int where question is str"),
+        ([_HEADER, _START[:-1] + ', "tools": "ab"}'], "line 2 of the trace holds str where tools is tuple"),
+        ([_HEADER, _START[:-1] + ', "settings": [["a"]]}'], "line 2 of the trace holds list where settings is tuple"),
         ([_HEADER, _START, _END], "line 3 of the trace holds str where exit_code is int"),
         (['{"format": "airoagent-trace", "version": 1}', _STEP], "line 2 of the trace is not where it belongs"),
         (
