@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from difflib import unified_diff
+from os.path import commonprefix
 from typing import Any, Literal
 
 from airoagent.events import StepFinished, StepStarted
 from airoagent.frozen import frozen
 from airoagent.records.run_record import Run
 
+_MOST_LINES = 5_000  # of a text: what is compared takes time by their square
 Same = Literal["same", "changed", "only_a", "only_b"]
 
 
@@ -129,4 +131,8 @@ def _changed(what: str, a: str | None, b: str | None) -> Iterator[str]:
     if a != b:
         before = [] if a is None else a.splitlines()
         after = [] if b is None else b.splitlines()
+        if max(len(before), len(after)) > _MOST_LINES:
+            start = len(commonprefix([before, after]))  # noqa: RUF071 - line by line is meant
+            before, after = before[start : start + _MOST_LINES], after[start : start + _MOST_LINES]
+            what += f" (from line {start + 1:,}, {_MOST_LINES:,} lines)"
         yield from unified_diff(before, after, f"a {what}", f"b {what}", n=1, lineterm="")

@@ -73,11 +73,6 @@ class Locks:
         for run in tuple(self._held):
             self.release(run, ended=False)
 
-    def forget(self, run: str) -> None:
-        """Remove what a killed process left of a run that is no more."""
-        with contextlib.suppress(OSError):
-            self._file(run).unlink()
-
     def driven(self, run: str) -> bool | None:
         """Whether somebody holds the run's lock; None where no lock tells."""
         if fcntl is None:

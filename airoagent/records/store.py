@@ -406,19 +406,22 @@ class Store:
 
     def remove(self, run: str) -> None:
         """Forget a run, and the texts that no other run needs; StoreError for one that is still going."""
-        if self.status(run) == "running":
+        # Held meanwhile, so that nobody resumes it.
+        if self.status(run) == "running" or not self._locks.take(run):
             raise StoreError(f"the run {run} is still going", "stop it first, or wait for it to finish")
-        with self.transaction("the record cannot be changed") as db:
-            mine = db.execute("SELECT hash FROM uses WHERE run = ?", (run,)).fetchall()
-            remove_words(db, run)
-            for table in ("events", "uses", "beside"):
-                db.execute(f"DELETE FROM {table} WHERE run = ?", (run,))  # noqa: S608 - one of three constants
-            db.execute("DELETE FROM runs WHERE id = ?", (run,))
-            db.executemany(
-                "DELETE FROM texts WHERE hash = ? AND NOT EXISTS (SELECT 1 FROM uses WHERE uses.hash = texts.hash)",
-                mine,
-            )
-        self._locks.forget(run)
+        removed = False
+        try:
+            with self.transaction("the record cannot be changed") as db:
+                mine = db.execute("SELECT hash FROM uses WHERE run = ?", (run,)).fetchall()
+                remove_words(db, run)
+                for table in ("events", "uses", "beside"):
+                    db.execute(f"DELETE FROM {table} WHERE run = ?", (run,))  # noqa: S608 - one of three constants
+                db.execute("DELETE FROM runs WHERE id = ?", (run,))
+                unused = "NOT EXISTS (SELECT 1 FROM uses WHERE uses.hash = texts.hash)"
+                db.executemany(f"DELETE FROM texts WHERE hash = ? AND {unused}", mine)  # noqa: S608 - a constant
+            removed = True
+        finally:
+            self._locks.release(run, ended=removed)
 
     def cached(self, key: bytes, oldest: float) -> bytes | None:
         """What was kept under the key since ``oldest`` (seconds since 1970); None if nothing was."""

@@ -173,6 +173,19 @@ def test_a_look_at_a_run_does_not_keep_another_process_from_driving_it(tmp_path:
     one.close()
 
 
+def test_a_run_that_another_process_is_about_to_resume_is_not_removed(store: Store) -> None:
+    pytest.importorskip("fcntl")
+    _begin(store, "r")
+    store.append("r", 1, DONE)
+    other = Locks(store.path.with_name(store.path.name + ".locks"))
+    assert other.take("r")  # as before `RunResumed` is written
+    with pytest.raises(StoreError, match="still going"):
+        store.remove("r")
+    other.close()
+    store.remove("r")
+    assert store.list() == () and list(store.path.parent.glob("*.locks/*")) == []
+
+
 def test_a_file_system_without_locks_has_none_to_be_had(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     fcntl = pytest.importorskip("fcntl")
 
