@@ -198,6 +198,9 @@ def _save(path: Path, raw: IO[bytes], scratch: Path) -> Repaired | None:
                 return None
             with contextlib.closing(salvage(copy)) as rest:
                 ids = [id for (id,) in rest.execute("SELECT id FROM runs UNION SELECT run FROM events")]
+                with contextlib.suppress(sqlite3.Error):  # runs of which nothing but the name is left
+                    ids += (id for (id,) in old.execute("SELECT DISTINCT run FROM entries ORDER BY run"))
+                ids = list(dict.fromkeys(ids))
                 kept, events = _copy(old, rest, ids, scratch / _NEW)
     cut = tuple(id for id, whole in kept.items() if not whole)
     return Repaired(len(kept) - len(cut), cut, tuple(id for id in ids if id not in kept), events, path)
