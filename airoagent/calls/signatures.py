@@ -50,7 +50,11 @@ def function_of(source: Callable[..., Any]) -> Function:
     texts = _param_texts(doc)
     hints = _hints(function)
     params = []
-    for parameter in inspect.signature(function).parameters.values():
+    try:
+        parameters = inspect.signature(function).parameters.values()
+    except ValueError as error:  # of some that are written in C
+        raise UsageError(f"{name} does not say which parameters it takes", "wrap it in a function of yours") from error
+    for parameter in parameters:
         hint = hints.get(parameter.name, parameter.annotation)
         if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD) or _is_context(hint):
             continue
