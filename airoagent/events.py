@@ -431,6 +431,8 @@ def _kinds(cls: Any) -> dict[str, Any]:
 
 def _field(name: str, kind: Any, value: Any) -> Any:
     """The value of a field of this type; StoreError where it is of another."""
+    if kind is str and type(value) is str:  # as most are
+        return value
     origin, args = get_origin(kind), get_args(kind)
     if dataclasses.is_dataclass(kind):
         return _record(kind, value)
