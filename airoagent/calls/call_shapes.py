@@ -35,6 +35,7 @@ _PARAMS = (*_ARGUMENTS, "inputs", "input", "action_input", "tool_input")
 _COMMON_WORDS = {"input", "api", "call", "action"}  # keys that say nothing of a call by themselves
 _WRAPPERS = ("function_call", "functioncall", "tool_call", "call", "function_calls", "tool_calls", "calls", "functions")
 _MOST_CALLS = 1000
+_MOST_SUGGESTED = 5  # findings from which on an unknown name is given without suggestions
 _FORMS = {"json": "JSON", "yaml": "YAML", "python": "a call"}
 
 
@@ -375,7 +376,7 @@ def _checked(found: list[_Shape], functions: Functions) -> list[CheckedCall]:
         if document is not before:  # what was repaired in reading belongs to the first call of the document
             before = document
             checker.diagnostics += document.diagnostics
-        function = _function(shape, functions, checker)
+        function = _function(shape, functions, checker, suggest=len(wrong) < _MOST_SUGGESTED)
         if function is not None:
             params = checker.call(function, shape.params, shape.params_at)
             calls.append(
@@ -388,7 +389,7 @@ def _checked(found: list[_Shape], functions: Functions) -> list[CheckedCall]:
     return calls
 
 
-def _function(shape: _Shape, functions: Functions, checker: Checker) -> Function | None:
+def _function(shape: _Shape, functions: Functions, checker: Checker, suggest: bool) -> Function | None:
     function = functions.names.get(shape.name)
     if function is not None:
         return function
@@ -396,9 +397,9 @@ def _function(shape: _Shape, functions: Functions, checker: Checker) -> Function
     if meant is not None:
         checker.note(shape.name_at, "spelling", f"The function is called {meant!r}.", "read as that")
         return functions.names[meant]
-    near = nearest(shape.name, functions.names)
+    near = nearest(shape.name, functions.names) if suggest else ()  # each look at all names takes long
     hint = f"; did you mean {' or '.join(near)}?" if near else ""
-    if not hint and functions:
+    if not hint and functions and suggest:
         listed = ", ".join(list(functions.names)[:12]) + (", ..." if len(functions) > 12 else "")
         hint = f"; the functions are {listed}"
     checker.note(shape.name_at, "unknown_function", f"There is no function called {shape.name[:80]!r}{hint}")

@@ -237,6 +237,13 @@ def test_a_long_run_of_anything_is_read_in_linear_time(piece: str) -> None:
         calls(text)
 
 
+def test_the_same_unknown_function_over_and_over_is_given_suggestions_a_few_times() -> None:
+    with pytest.raises(CallError) as caught:
+        calls("[" + ", ".join([CALL.replace("find_flights", "find_flihgts")] * 900) + "]")
+    suggested = ["did you mean" in found.message for found in caught.value.diagnostics]
+    assert suggested == [True] * 5 + [False] * 895
+
+
 def test_lines_that_lost_their_indentation_are_not_dropped_in_silence() -> None:
     with pytest.raises(CallError):
         calls("function: write_file\nparams:\n  path: x\n  content: first\nsecond line of the text", "yaml")
