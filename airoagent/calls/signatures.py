@@ -53,7 +53,7 @@ def function_of(source: Callable[..., Any]) -> Function:
     try:
         parameters = inspect.signature(function).parameters.values()
     except ValueError as error:  # of some that are written in C
-        raise UsageError(f"{name} does not say which parameters it takes", "wrap it in a function of yours") from error
+        raise UsageError(f"{name} does not say which parameters it takes", "wrap it in a function") from error
     for parameter in parameters:
         hint = hints.get(parameter.name, parameter.annotation)
         if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD) or _is_context(hint):

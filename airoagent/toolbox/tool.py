@@ -222,9 +222,7 @@ def as_tool(
     try:
         signature, empty = inspect.signature(function), inspect.Parameter.empty
     except ValueError as error:  # of some that are written in C
-        raise UsageError(
-            f"{tool_name} does not say which parameters it takes", "wrap it in a function of yours"
-        ) from error
+        raise UsageError(f"{tool_name} does not say which parameters it takes", "wrap it in a function") from error
     context = _context_name(function, signature.parameters)
     parameters = tuple(
         Parameter(p.name, p.annotation, p.default is empty, None if p.default is empty else p.default)
