@@ -42,8 +42,6 @@ if TYPE_CHECKING:  # and imported where they are used: a question needs none of 
     from airoagent.engine.structured import AnswerSchema
     from airoagent.prompts.thoughts import Thought
 
-__all__ = ["Agent"]
-
 
 class Agent:
     """Answers questions with a model, a plan and tools.

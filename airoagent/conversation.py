@@ -29,8 +29,6 @@ from airoagent.prompts.chat import Chat
 from airoagent.prompts.own_text import own_text
 from airoagent.records.run_record import Run
 
-__all__ = ["Conversation", "Turn", "completed", "standalone"]
-
 _MOST_TURNS: Final = 6  # that a follow-up is completed from
 _LONGEST: Final = 300  # characters of an answer, and of a completed question
 

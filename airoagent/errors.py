@@ -29,28 +29,6 @@ from typing import ClassVar
 
 from airoagent.frozen import frozen
 
-__all__ = [
-    "NOT_ANSWERED",
-    "AiroError",
-    "CallError",
-    "Diagnostic",
-    "FetchError",
-    "Interrupted",
-    "LimitReached",
-    "MissingExtra",
-    "ModelError",
-    "PlanError",
-    "PrivateText",
-    "SearchBlocked",
-    "SearchError",
-    "StoreError",
-    "ToolError",
-    "ToolTimeout",
-    "UsageError",
-    "UserAwaited",
-]
-
-
 NOT_ANSWERED = 8
 """The exit code where the answer only says that the question cannot be answered."""
 

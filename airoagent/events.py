@@ -10,43 +10,15 @@ recorded, since a later event holds in full what they say.
 from __future__ import annotations
 
 import dataclasses
+import functools
+import re
 import time
 from dataclasses import field
-from typing import Any, ClassVar, Literal, cast
+from types import UnionType
+from typing import Any, ClassVar, Literal, cast, get_args, get_origin, get_type_hints
 
 from airoagent.errors import Diagnostic, StoreError
 from airoagent.frozen import frozen
-
-__all__ = [
-    "AnswerText",
-    "AttemptFailed",
-    "Event",
-    "Evidence",
-    "Failure",
-    "InputEdited",
-    "ModelCalled",
-    "Origin",
-    "PlanParsed",
-    "PlanPart",
-    "PlanRefused",
-    "PlanText",
-    "PlanWritten",
-    "Progress",
-    "Replanned",
-    "RunFinished",
-    "RunStarted",
-    "Source",
-    "Status",
-    "StepCancelled",
-    "StepFailed",
-    "StepFinished",
-    "StepSkipped",
-    "StepStarted",
-    "StepText",
-    "Usage",
-    "from_json",
-    "to_json",
-]
 
 Origin = Literal["call", "shared", "cache", "record"]
 Status = Literal["running", "done", "failed", "interrupted"]
@@ -148,12 +120,14 @@ class Event:
     live: ClassVar[bool] = False
     at: float
 
+    def __init_subclass__(cls) -> None:
+        cls.type = re.sub("(?<=.)(?=[A-Z])", "_", cls.__name__).lower()  # RunStarted: run_started
+
 
 @frozen
 class RunStarted(Event):
     """The run is accepted and on record: what was asked, of which model, with which tools."""
 
-    type: ClassVar[str] = "run_started"
     run: str
     question: str
     model: str
@@ -170,7 +144,6 @@ class RunResumed(Event):
     ``afresh``: its plan had not been written to the end, so the model is asked for it again.
     """
 
-    type: ClassVar[str] = "run_resumed"
     run: str
     model: str
     afresh: bool = False
@@ -181,7 +154,6 @@ class RunResumed(Event):
 class PlanText(Event):
     """A piece of the plan as the model writes it (live)."""
 
-    type: ClassVar[str] = "plan_text"
     live: ClassVar[bool] = True
     text: str
     at: float = field(default_factory=time.time, kw_only=True)
@@ -195,7 +167,6 @@ class ModelCalled(Event):
     is ``stop``, ``length``, or ``cancelled`` where the text is only the part that was written.
     """
 
-    type: ClassVar[str] = "model_called"
     step: str
     purpose: str
     model: str
@@ -214,7 +185,6 @@ class PlanPart(Event):
     It goes on record before the first of these steps starts, where steps start while the plan is being written.
     """
 
-    type: ClassVar[str] = "plan_part"
     text: str
     at: float = field(default_factory=time.time, kw_only=True)
 
@@ -223,7 +193,6 @@ class PlanPart(Event):
 class PlanWritten(Event):
     """The raw plan text, whole."""
 
-    type: ClassVar[str] = "plan_written"
     text: str
     at: float = field(default_factory=time.time, kw_only=True)
 
@@ -232,7 +201,6 @@ class PlanWritten(Event):
 class PlanParsed(Event):
     """The plan as it will run, in canonical text, with every finding and repair."""
 
-    type: ClassVar[str] = "plan_parsed"
     text: str
     diagnostics: tuple[Diagnostic, ...] = ()
     at: float = field(default_factory=time.time, kw_only=True)
@@ -245,7 +213,6 @@ class PlanRefused(Event):
     What steps find that were started for the text belongs to no step of the next one.
     """
 
-    type: ClassVar[str] = "plan_refused"
     failure: Failure
     diagnostics: tuple[Diagnostic, ...] = ()
     retry: bool = False
@@ -256,7 +223,6 @@ class PlanRefused(Event):
 class Replanned(Event):
     """The plan did not lead to an answer, and the model is asked for another, which may use the evidence there is."""
 
-    type: ClassVar[str] = "replanned"
     attempt: int
     failure: Failure
     at: float = field(default_factory=time.time, kw_only=True)
@@ -266,7 +232,6 @@ class Replanned(Event):
 class StepStarted(Event):
     """An attempt at a step begins; ``input`` is what the tool is given, references filled in."""
 
-    type: ClassVar[str] = "step_started"
     step: str
     tool: str
     input: str
@@ -278,7 +243,6 @@ class StepStarted(Event):
 class InputEdited(Event):
     """The user let the step's tool be called, but with this input instead of the step's own."""
 
-    type: ClassVar[str] = "input_edited"
     step: str
     tool: str
     input: str
@@ -289,7 +253,6 @@ class InputEdited(Event):
 class StepText(Event):
     """A piece of what a model writes for a step (live)."""
 
-    type: ClassVar[str] = "step_text"
     live: ClassVar[bool] = True
     step: str
     text: str
@@ -303,7 +266,6 @@ class AnswerText(Event):
     ``withdrawn``: those so far are not the answer, because a call failed half-way, say; the next piece is all of it.
     """
 
-    type: ClassVar[str] = "answer_text"
     live: ClassVar[bool] = True
     text: str
     withdrawn: bool = False
@@ -314,7 +276,6 @@ class AnswerText(Event):
 class AttemptFailed(Event):
     """An attempt failed and another follows after ``retry_in`` seconds."""
 
-    type: ClassVar[str] = "attempt_failed"
     step: str
     tool: str
     attempt: int
@@ -332,7 +293,6 @@ class StepFinished(Event):
     ``cache``, or the ``record`` of an earlier run.
     """
 
-    type: ClassVar[str] = "step_finished"
     evidence: Evidence
     attempt: int
     seconds: float
@@ -358,7 +318,6 @@ class StepFinished(Event):
 class StepFailed(Event):
     """A step has failed for good."""
 
-    type: ClassVar[str] = "step_failed"
     step: str
     tool: str
     attempt: int
@@ -371,7 +330,6 @@ class StepFailed(Event):
 class StepCancelled(Event):
     """An attempt was stopped half-way: the run was, or the rest of the plan turned out to be unusable."""
 
-    type: ClassVar[str] = "step_cancelled"
     step: str
     tool: str
     attempt: int
@@ -383,7 +341,6 @@ class StepCancelled(Event):
 class StepSkipped(Event):
     """A step was not run because the steps in ``because`` have no evidence for it."""
 
-    type: ClassVar[str] = "step_skipped"
     step: str
     tool: str
     because: tuple[str, ...]
@@ -394,7 +351,6 @@ class StepSkipped(Event):
 class Progress(Event):
     """Long work moves on (live): ``done`` of ``total`` (0: unknown) of ``what``; with neither, ``what`` is a result."""
 
-    type: ClassVar[str] = "progress"
     live: ClassVar[bool] = True
     what: str
     done: int
@@ -406,7 +362,6 @@ class Progress(Event):
 class RunFinished(Event):
     """The run has ended; ``answer`` is None where there is none, ``failure`` says why."""
 
-    type: ClassVar[str] = "run_finished"
     status: Status
     answer: str | None
     sources: tuple[Source, ...]
@@ -419,9 +374,7 @@ class RunFinished(Event):
 _TYPES: dict[str, type[Event]] = {
     one.type: one for one in list(vars().values()) if isinstance(one, type) and issubclass(one, Event) and one.type
 }
-_NESTED: dict[str, Any] = {"usage": Usage, "failure": Failure}
-_NESTED_MANY: dict[str, Any] = {"sources": Source, "diagnostics": Diagnostic}
-_FOUND = tuple(one.name for one in dataclasses.fields(Evidence) if one.name not in ("id", "tool", "at"))
+_LARGEST = 2**53  # a number that any part of the program takes is smaller
 
 
 def to_json(event: Event) -> dict[str, Any]:
@@ -445,38 +398,58 @@ def _plain(value: Any) -> Any:
     return {name: _plain(getattr(value, name)) for name in names} if names else value
 
 
-def from_json(value: dict[str, Any]) -> Event:
-    """The event that `to_json` wrote, or that a trace of version 1 or 2 has; StoreError if the value is not one.
+def from_json(value: Any) -> Event:
+    """The event that `to_json` wrote, or that a trace of version 1 or 2 has.
 
-    Unknown fields are ignored, so that a trace of a later minor version can be read.
+    StoreError says what is wrong with any other value. Unknown fields are ignored, so that a trace of a later minor
+    version can be read.
     """
     try:
         cls = _TYPES[value["type"]]
-        if cls is StepFinished:
-            value = {**value, "evidence": _found(value)}
-        known = {f.name for f in dataclasses.fields(cast(Any, cls))}
-        return cls(**{k: _revived(k, v) for k, v in value.items() if k in known})
+        if cls is StepFinished:  # before version 3 the fields of its evidence stood in the event itself
+            found = value.get("evidence", value)
+            found = {**found, "id": value["step"], "tool": value["tool"], "at": value["at"]}
+            value = {**value, "evidence": found}
+        return cast(Event, _record(cls, value))
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         reason = f" ({error})" if isinstance(error, ValueError) else ""  # others speak of this code, not of the file
         raise StoreError(
-            f"{str(value)[:80]!r} is not an event{reason}", "was the file cut or edited by hand?"
+            f"is not an event{reason}: {str(value)[:80]!r}", "was the file cut or edited by hand?"
         ) from error
 
 
-def _found(value: dict[str, Any]) -> Evidence:
-    """The evidence of a finished step; before version 3 its fields stood in the event itself."""
-    found = value.get("evidence", value)
-    marks = {name: _revived(name, found[name]) for name in _FOUND if name in found}
-    return Evidence(id=value["step"], tool=value["tool"], at=value["at"], **marks)
+def _record(cls: Any, value: dict[str, Any]) -> Any:
+    kinds = _kinds(cls)
+    return cls(**{name: _field(name, kinds[name], item) for name, item in value.items() if name in kinds})
 
 
-def _revived(name: str, value: Any) -> Any:
-    if value is None:
-        return None
-    if name in _NESTED:
-        return _NESTED[name](**value)
-    if name in _NESTED_MANY:
-        return tuple(_NESTED_MANY[name](**item) for item in value)
-    if name == "settings":
-        return tuple((str(key), str(item)) for key, item in value)
-    return tuple(value) if isinstance(value, list) else value
+@functools.cache
+def _kinds(cls: Any) -> dict[str, Any]:
+    hints = get_type_hints(cls)
+    return {one.name: hints[one.name] for one in dataclasses.fields(cls)}
+
+
+def _field(name: str, kind: Any, value: Any) -> Any:
+    """The value of a field of this type; StoreError where it is of another."""
+    if kind is str and type(value) is str:  # as most are
+        return value
+    origin, args = get_origin(kind), get_args(kind)
+    if dataclasses.is_dataclass(kind):
+        return _record(kind, value)
+    if origin is UnionType:  # all of them are with None
+        return None if value is None else _field(name, args[0], value)
+    if origin is tuple and isinstance(value, list | tuple) and (args[-1] is ... or len(args) == len(value)):
+        wanted = [args[0]] * len(value) if args[-1] is ... else args
+        return tuple(_field(name, one, item) for one, item in zip(wanted, value, strict=True))
+    if origin is Literal:
+        fits = isinstance(value, str) and value in args
+    elif kind in (int, float):
+        fits = type(value) in (int, kind) and abs(value) < _LARGEST  # not true of NaN either
+    else:
+        fits = type(value) is kind
+    if not fits:
+        shown = str(kind).replace("typing.", "") if args else kind.__name__
+        raise StoreError(f"holds {type(value).__name__} where {name} is {shown}")
+    if name == "at" and not -6e10 < value < 2.5e11:
+        raise StoreError("has a time outside the years 1 to 9999")
+    return value

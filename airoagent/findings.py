@@ -21,9 +21,6 @@ from typing import NamedTuple
 from airoagent.errors import Diagnostic
 from airoagent.frozen import maker
 
-__all__ = ["Finding", "LineIndex", "located", "render_diagnostic", "visible"]
-
-
 _diagnostic = maker(Diagnostic)
 _MOST_OF_A_KIND = 1_000
 
@@ -40,18 +37,20 @@ class Finding(NamedTuple):
 class LineIndex:
     """Turns offsets of a text into lines and columns, both from 1; the text is read once."""
 
-    __slots__ = ("_starts",)
+    __slots__ = ("_end", "_starts")
 
     def __init__(self, text: str) -> None:
         self._starts = list(accumulate((len(line) + 1 for line in text.split("\n")), initial=0))
+        self._end = self._starts.pop() - 1
 
     def locate(self, at: int) -> tuple[int, int]:
-        """Line and column of an offset."""
+        """Line and column of an offset; one beyond the text is its end."""
+        at = min(at, self._end)
         line = bisect_right(self._starts, at)
         return line, at - self._starts[line - 1] + 1
 
 
-def located(findings: Iterable[Finding], text: str) -> tuple[Diagnostic, ...]:
+def located(findings: Iterable[Finding], text: str | LineIndex) -> tuple[Diagnostic, ...]:
     """Diagnostics for findings, in the order of the text; findings at one place keep their order. Of a repair that
     is made thousands of times the first are kept, and the rest counted.
     """
@@ -60,10 +59,8 @@ def located(findings: Iterable[Finding], text: str) -> tuple[Diagnostic, ...]:
         ordered = _fewer(ordered)
     if not ordered:
         return ()
-    locate, end = LineIndex(text).locate, len(text)
-    return tuple(
-        [_diagnostic(kind, message, *locate(at if at < end else end), repair) for at, kind, message, repair in ordered]
-    )
+    locate = (LineIndex(text) if isinstance(text, str) else text).locate
+    return tuple([_diagnostic(kind, message, *locate(at), repair) for at, kind, message, repair in ordered])
 
 
 def _fewer(ordered: list[Finding]) -> list[Finding]:

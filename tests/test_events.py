@@ -18,24 +18,26 @@ TYPES = sorted((cls for cls in vars(module).values() if isinstance(cls, type) an
 TYPES.remove(Event)
 
 _text = st.text(max_size=20)
-_number = st.floats(allow_nan=False, allow_infinity=False)
+_count = st.integers(0, 2**52)
+_number = st.floats(-(2.0**52), 2.0**52)
 _BY_NAME = {
-    "usage": st.builds(Usage, st.integers(0), st.integers(0), st.integers(0)),
+    "usage": st.builds(Usage, _count, _count, _count),
     "failure": st.builds(Failure, _text, _text, _text, st.integers(0, 200)),
-    "diagnostics": st.lists(st.builds(Diagnostic, _text, _text, st.integers(1), st.integers(1), _text)).map(tuple),
-    "sources": st.lists(st.builds(Source, _text, _text, _text, st.integers(0), st.integers(0))).map(tuple),
+    "diagnostics": st.lists(st.builds(Diagnostic, _text, _text, _count, _count, _text)).map(tuple),
+    "sources": st.lists(st.builds(Source, _text, _text, _text, _count, _count)).map(tuple),
     "settings": st.lists(st.tuples(_text, _text)).map(tuple),
     "tools": st.lists(_text).map(tuple),
     "because": st.lists(_text).map(tuple),
     "origin": st.sampled_from(["call", "shared", "cache", "record"]),
     "status": st.sampled_from(["done", "failed", "interrupted"]),
     "answer": st.none() | _text,
+    "at": st.floats(0, 1e10),
 }
 _marks = {name: st.booleans() for name in ("answered", "untrusted", "written", "private")}
 _BY_NAME["evidence"] = st.builds(
     module.Evidence, _text, _text, _text, _BY_NAME["sources"], _text, **_marks, at=st.floats(0, 1e10)
 )
-_BY_TYPE = {"bool": st.booleans(), "str": _text, "int": st.integers(), "float": _number}
+_BY_TYPE = {"bool": st.booleans(), "str": _text, "int": st.integers(-(2**52), 2**52), "float": _number}
 
 
 def _events(cls: type[Event]) -> st.SearchStrategy[Event]:

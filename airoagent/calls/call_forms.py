@@ -110,7 +110,9 @@ def tagged_calls(text: str, parameters: _ParametersOf) -> Iterator[WrittenCall]:
     found = [one for pattern in _CALL_TAGS if "<" in text for one in pattern.finditer(text)]
     known = dict.fromkeys(one["name"] for one in _NAMED_TAG.finditer(text) if parameters(one["name"]))
     for name in [*known][:_MOST_TRIED] if not found else ():
-        found += re.finditer(rf"<(?P<name>{re.escape(name)})>(?P<body>.*?)</{re.escape(name)}>", text, re.DOTALL)
+        tag = re.compile(rf"<(?P<name>{re.escape(name)})>(?P<body>.*?)</{re.escape(name)}>", re.DOTALL)
+        end = text.rfind(f"</{name}>")  # beyond it, each tag would be followed to the end of the text
+        found += tag.finditer(text, 0, end + len(name) + 3)
     for one in sorted(found, key=re.Match.start):
         params = _tagged_parameters(one["body"])
         if params or not one["body"].strip():

@@ -31,8 +31,6 @@ from airoagent.frozen import frozen
 from airoagent.prompts.chat import CallForm, Style, call_chat, native_call_chat
 from airoagent.prompts.retries import first_prompt
 
-__all__ = ["Call", "Format", "call_prompt", "parse_calls", "read_call_prompt", "write_call"]
-
 Format = Literal["json", "yaml"]
 
 # The model cards of airoboros-l2-13b-gpt4-2.0 and -m2.0, "Agent/function calling", byte for byte.

@@ -35,6 +35,7 @@ _PARAMS = (*_ARGUMENTS, "inputs", "input", "action_input", "tool_input")
 _COMMON_WORDS = {"input", "api", "call", "action"}  # keys that say nothing of a call by themselves
 _WRAPPERS = ("function_call", "functioncall", "tool_call", "call", "function_calls", "tool_calls", "calls", "functions")
 _MOST_CALLS = 1000
+_MOST_SUGGESTED = 5  # findings from which on an unknown name is given without suggestions
 _FORMS = {"json": "JSON", "yaml": "YAML", "python": "a call"}
 
 
@@ -191,7 +192,7 @@ def _own_values(text: str, values: list[Value]) -> list[Value]:
         for one, end in zip(values, (0, *(v.end for v in values)), strict=False)
     ]
     values = [one for one, lead in zip(values, leads, strict=True) if not _EXAMPLE.search(lead)] or values
-    before = [text[text.rfind("\n", 0, one.start) + 1 : one.start] for one in values]
+    before = [text[max(0, one.start - 120) : one.start].rpartition("\n")[2] for one in values]
     if all(map(str.strip, before)):
         return values
     return [
@@ -219,18 +220,13 @@ def _json(text: str, keys: set[str], whole: bool, functions: Functions) -> list[
             name
             and isinstance(value.value, dict)
             and functions.spellings.resolve(name)
-            and not _names_function(value, functions)
+            and not _names_known(value.value, functions)
         ):
             value = _named(name, value)
-        notes = list(located(value.findings, text))
+        notes = list(located(value.findings, lines))
         span = (value.start, value.end)
         documents.append(CallText(value.value, value.places, lines.locate, notes, value.raws, span))
     return documents
-
-
-def _names_function(value: Value, functions: Functions) -> bool:
-    """Whether an object says itself which function it calls."""
-    return any(value.value.get(key) in functions.names for key in _FUNCTION if isinstance(value.value.get(key), str))
 
 
 def _named(name: str, value: Value) -> Value:
@@ -283,15 +279,6 @@ def _shapes(value: Json, path: Path, document: CallText, functions: Functions, d
         return
     if not isinstance(value, dict):
         return
-    if (
-        len(value) == 2
-        and "params" in value
-        and isinstance(value.get("function"), str)
-        and value["function"] in functions.names
-        and not isinstance(value["params"], list)
-    ):  # as it was asked for
-        yield _Shape(document, str(value["function"]), (*path, "function"), value["params"], (*path, "params"))
-        return
     keys = {key.strip().lower(): key for key in value}
     wrapper = next(
         (keys[word] for word in _WRAPPERS if word in keys and isinstance(value[keys[word]], dict | list)), None
@@ -329,6 +316,7 @@ def _shapes(value: Json, path: Path, document: CallText, functions: Functions, d
 
 
 def _names_known(value: Json, functions: Functions) -> bool:
+    """Whether an object says itself which function it calls."""
     named = (value[word] for word in _FUNCTION if word in value) if isinstance(value, dict) else ()
     return any(isinstance(name, str) and name in functions.names for name in named)
 
@@ -340,7 +328,10 @@ def _shape(value: dict[str, Json], name_key: str, path: Path, document: CallText
     own = {param.name for param in function.params} if function is not None else set()
     rest = {key: item for key, item in value.items() if key != name_key}
     lowered = {key.strip().lower(): key for key in rest}
-    params_key = next((lowered[word] for word in _PARAMS if word in lowered and lowered[word] not in own), None)
+    if rest.keys() == {"params"}:  # as it was asked for
+        params_key: str | None = "params"
+    else:
+        params_key = next((lowered[word] for word in _PARAMS if word in lowered and lowered[word] not in own), None)
     if params_key is None:
         flat = {key: item for key, item in rest.items() if key in own or function is None}
         if flat:
@@ -385,7 +376,7 @@ def _checked(found: list[_Shape], functions: Functions) -> list[CheckedCall]:
         if document is not before:  # what was repaired in reading belongs to the first call of the document
             before = document
             checker.diagnostics += document.diagnostics
-        function = _function(shape, functions, checker)
+        function = _function(shape, functions, checker, suggest=len(wrong) < _MOST_SUGGESTED)
         if function is not None:
             params = checker.call(function, shape.params, shape.params_at)
             calls.append(
@@ -398,7 +389,7 @@ def _checked(found: list[_Shape], functions: Functions) -> list[CheckedCall]:
     return calls
 
 
-def _function(shape: _Shape, functions: Functions, checker: Checker) -> Function | None:
+def _function(shape: _Shape, functions: Functions, checker: Checker, suggest: bool) -> Function | None:
     function = functions.names.get(shape.name)
     if function is not None:
         return function
@@ -406,9 +397,9 @@ def _function(shape: _Shape, functions: Functions, checker: Checker) -> Function
     if meant is not None:
         checker.note(shape.name_at, "spelling", f"The function is called {meant!r}.", "read as that")
         return functions.names[meant]
-    near = nearest(shape.name, functions.names)
+    near = nearest(shape.name, functions.names) if suggest else ()  # each look at all names takes long
     hint = f"; did you mean {' or '.join(near)}?" if near else ""
-    if not hint and functions:
+    if not hint and functions and suggest:
         listed = ", ".join(list(functions.names)[:12]) + (", ..." if len(functions) > 12 else "")
         hint = f"; the functions are {listed}"
     checker.note(shape.name_at, "unknown_function", f"There is no function called {shape.name[:80]!r}{hint}")

@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import json
 import math
+import operator
 from collections.abc import Callable, Collection, Mapping, Sequence
 from decimal import Decimal
 from fractions import Fraction
+from typing import Any
 
 from airoagent.calls.functions import Function, Param
 from airoagent.calls.json_text import read_value
@@ -34,6 +36,12 @@ _ARTICLES = {
 _TYPES: dict[str, tuple[type, ...]] = {"string": (str,), "integer": (int,), "number": (int, float), "boolean": (bool,)}
 _UNQUOTED_TRUTH = {"true": True, "false": False}
 _TRUTH = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
+_RANGE: dict[str, Callable[[Any, Any], Any]] = {
+    "minimum": operator.ge,
+    "maximum": operator.le,
+    "exclusiveMinimum": operator.gt,
+    "exclusiveMaximum": operator.lt,
+}
 _MAPS = frozenset({"object", "any"})
 _OF_SCHEMA = frozenset({"type", "value", "description", "title", "format"})
 _MOST_SHOWN = 5  # findings of one kind about unknown names that are given with suggestions
@@ -253,20 +261,11 @@ def _is_within(value: Json, word: str, bound: Json) -> bool:
         if word == "uniqueItems" and bound and isinstance(value, list):
             return len({json.dumps(item, sort_keys=True) for item in value}) == len(value)
         return True
-    if value is None or isinstance(value, bool | dict):
+    if type(value) not in (int, float):
         return True
-    match word:
-        case "minimum":
-            return bool(value >= bound)
-        case "maximum":
-            return bool(value <= bound)
-        case "exclusiveMinimum":
-            return bool(value > bound)
-        case "exclusiveMaximum":
-            return bool(value < bound)
-        case "multipleOf":
-            return not bound or Fraction(repr(value)) % Fraction(repr(bound)) == 0  # as written in decimals
-    return True
+    if word == "multipleOf":
+        return not bound or Fraction(repr(value)) % Fraction(repr(bound)) == 0  # as written in decimals
+    return word not in _RANGE or bool(_RANGE[word](value, bound))
 
 
 def _is_nothing(value: Json) -> bool:

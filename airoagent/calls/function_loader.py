@@ -22,8 +22,6 @@ from airoagent.calls.yaml_text import Places, Unreadable, read_documents
 from airoagent.errors import UsageError
 from airoagent.textfiles import is_folder, read_text, shown_path
 
-__all__ = ["FunctionSource", "load_functions", "read_functions"]
-
 FunctionSource = Any  # str | Path | Callable | Tool | Function | Mapping[str, Tool] | Iterable of these
 _SUFFIXES = (".yaml", ".yml", ".json", ".py")
 

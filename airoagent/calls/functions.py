@@ -17,8 +17,6 @@ from airoagent.calls.spelling import Spellings
 from airoagent.errors import Diagnostic, UsageError
 from airoagent.frozen import frozen
 
-__all__ = ["BOUNDS", "HINTS", "SIZES", "Function", "Functions", "Json", "Kind", "Param", "call_schema"]
-
 Kind = Literal["any", "string", "integer", "number", "boolean", "array", "object"]
 
 SIZES = ("minLength", "maxLength", "minItems", "maxItems")

@@ -376,7 +376,7 @@ class JsonReader:
             character = text[at]
             if character == "\\":
                 if raw is None and (at == start + 1 or text[at + 1 : at + 2] in _EITHER):
-                    raw = self._is_raw(start)
+                    raw = is_raw(_EXTENTS[opener].match(text, start + 1)[0])  # type: ignore[index]
                 piece, at = self._escape(at, raw is True)
                 pieces.append(piece)
             elif character < " ":
@@ -419,10 +419,6 @@ class JsonReader:
             raise Stop(len(self._text), "truncated", "The text ends inside a string.")
         self._note(start, "quotes", "A string is in triple quotes.", 'read as if in "')
         return self._text[start + 3 : end], end + 3
-
-    def _is_raw(self, start: int) -> bool:
-        extent = _EXTENTS[self._text[start]].match(self._text, start + 1)
-        return extent is not None and is_raw(extent[0])
 
     def _escape(self, at: int, raw: bool) -> tuple[str, int]:
         text = self._text

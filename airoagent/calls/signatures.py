@@ -1,13 +1,12 @@
 """Functions made from Python callables and tools: type hints through pydantic, descriptions from the docstring.
 
-Docstring forms read: Google (``Args:``), Sphinx (``:param x:``), NumPy (``Parameters`` underlined). pydantic is
-imported only for hints that are more than str, int, float, bool, list and dict.
+Docstring forms read: Google (``Args:``), Sphinx (``:param x:``), NumPy (``Parameters`` underlined), Epydoc. pydantic
+is imported only for hints that are more than str, int, float, bool, list and dict.
 """
 
 from __future__ import annotations
 
 import inspect
-import re
 import typing
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -51,7 +50,11 @@ def function_of(source: Callable[..., Any]) -> Function:
     texts = _param_texts(doc)
     hints = _hints(function)
     params = []
-    for parameter in inspect.signature(function).parameters.values():
+    try:
+        parameters = inspect.signature(function).parameters.values()
+    except ValueError as error:  # of some that are written in C
+        raise UsageError(f"{name} does not say which parameters it takes", "wrap it in a function") from error
+    for parameter in parameters:
         hint = hints.get(parameter.name, parameter.annotation)
         if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD) or _is_context(hint):
             continue
@@ -111,38 +114,17 @@ def _is_json(value: Any) -> bool:
     return value is None or type(value) in (bool, int, str) or (type(value) is float and abs(value) < float("inf"))
 
 
-_GOOGLE_HEAD = re.compile(r"^(?:Args|Arguments|Parameters|Params):\s*$")
-_GOOGLE_ITEM = re.compile(r"^(\s+)\*{0,2}(\w+)\s*(?:\([^)]*\))?:\s*(.*)$")
-_SPHINX = re.compile(r"^\s*:param\s+(?:[^:\n]*\s)?\*{0,2}(\w+):\s*(.*)$")
-_NUMPY_ITEM = re.compile(r"^\*{0,2}(\w+)\s*(?::.*)?$")
-
-
 def _param_texts(doc: str) -> dict[str, str]:
     """What a docstring says about each parameter, on one line each."""
-    lines = doc.splitlines()
-    found: dict[str, list[str]] = {}
-    current: list[str] | None = None
-    style, indent = "", 0
-    for number, line in enumerate(lines):
-        following = lines[number + 1] if number + 1 < len(lines) else ""
-        if sphinx := _SPHINX.match(line):
-            current, style = found.setdefault(sphinx[1], [sphinx[2]]), "sphinx"
-        elif _GOOGLE_HEAD.match(line):
-            current, style, indent = None, "google", 0
-        elif line.strip() == "Parameters" and re.fullmatch(r"\s*-{3,}\s*", following):
-            current, style = None, "numpy"
-        elif style == "google" and (item := _GOOGLE_ITEM.match(line)) and (not indent or len(item[1]) == indent):
-            indent = len(item[1])
-            current = found.setdefault(item[2], [item[3]])
-        elif style == "numpy" and (named := _NUMPY_ITEM.match(line)):
-            following_rule = re.fullmatch(r"\s*-{3,}\s*", following)
-            current, style = (None, "") if following_rule else (found.setdefault(named[1], []), "numpy")
-        elif not line.strip() or (not line[:1].isspace() and style != "sphinx"):
-            current = None
-            style = "" if line.strip() and not line.startswith("---") else style
-        elif current is not None:
-            current.append(line.strip())
-    return {name: " ".join(" ".join(parts).split()) for name, parts in found.items()}
+    if "\n" not in doc:
+        return {}
+    import docstring_parser
+
+    try:
+        params = docstring_parser.parse(doc).params
+    except docstring_parser.ParseError:
+        return {}
+    return {one.arg_name.lstrip("*"): " ".join((one.description or "").split()) for one in params}
 
 
 def python_arguments(function: Callable[..., Any], params: Mapping[str, Json], name: str = "") -> dict[str, Any]:

@@ -5,12 +5,16 @@ An archive may unpack into gigabytes: no more than 64 MB are taken out of it, an
 
 from __future__ import annotations
 
+import contextlib
 import io
 import posixpath
 import zipfile
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import unquote
+
+from airoagent.child_processes import set_limits
+from airoagent.documents.binary_files import write_record
 
 _UNPACKED = 64 * 1024 * 1024  # bytes
 
@@ -21,6 +25,20 @@ Parts = Iterator[tuple[int, str, bytes | str | Blocks]]
 
 class UnreadableError(Exception):
     """Why a file cannot be read, in a few words."""
+
+
+@contextlib.contextmanager
+def bounded(seconds: int) -> Iterator[None]:
+    """Bounds for a reading process; what ends the reading is its last record."""
+    set_limits(seconds)
+    try:
+        yield
+    except UnreadableError as error:
+        write_record(stopped=str(error))
+    except MemoryError:
+        write_record(stopped="it takes too much memory")
+    except Exception as error:  # a broken file sets off any error at all
+        write_record(stopped=f"it is broken ({type(error).__name__})")
 
 
 class Archive:

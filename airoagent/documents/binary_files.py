@@ -19,30 +19,28 @@ from airoagent.errors import FetchError
 READ = "application/x-airoagent-read"
 """The content type of a file that has been read already (`write_kept`)."""
 
-TYPES = {
-    "application/pdf": "PDF file",
-    "application/vnd.openxmlformats-officedocument.wordprocessingml.document": "Word document",
-    "application/vnd.openxmlformats-officedocument.presentationml.presentation": "presentation",
-    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": "spreadsheet",
-    "application/vnd.oasis.opendocument.text": "OpenDocument text",
-    "application/vnd.oasis.opendocument.spreadsheet": "spreadsheet",
-    "application/vnd.oasis.opendocument.presentation": "presentation",
-    "application/epub+zip": "EPUB book",
-}
+_OFFICE = "application/vnd.openxmlformats-officedocument"
+_OPEN = "application/vnd.oasis.opendocument"
+_KINDS = (  # the type, what a sentence calls such a file, what its parts are called in an address, suffixes
+    ("application/pdf", "PDF file", "page", ".pdf"),
+    (f"{_OFFICE}.wordprocessingml.document", "Word document", "page", ".docx .docm .dotx"),
+    (f"{_OFFICE}.presentationml.presentation", "presentation", "slide", ".pptx .pptm .ppsx"),
+    (f"{_OFFICE}.spreadsheetml.sheet", "spreadsheet", "sheet", ".xlsx .xlsm .xltx"),
+    (f"{_OPEN}.text", "OpenDocument text", "page", ".odt .ott"),
+    (f"{_OPEN}.spreadsheet", "spreadsheet", "sheet", ".ods"),
+    (f"{_OPEN}.presentation", "presentation", "slide", ".odp"),
+    ("application/epub+zip", "EPUB book", "chapter", ".epub"),
+)
+TYPES = {type: name for type, name, _, _ in _KINDS}
 """The types of these files, and what a sentence calls one."""
 
-_PLACES = {
-    ".pdf": "page",
-    ".pptx": "slide",
-    ".odp": "slide",
-    ".epub": "chapter",
-    **dict.fromkeys((".xlsx", ".xlsm", ".ods"), "sheet"),
-}
+SUFFIXES = {suffix: type for type, _, _, suffixes in _KINDS for suffix in suffixes.split()}
+_PARTS = {type: part for type, _, part, _ in _KINDS}
 
 
 def place_of(name: str) -> str:
     """What the parts of a file are called in an address: ``docs://talks/otters.pptx#slide=3``."""
-    return _PLACES.get(PurePosixPath(name).suffix.lower(), "page")
+    return _PARTS.get(SUFFIXES.get(PurePosixPath(name).suffix.lower(), ""), "page")
 
 
 _SECONDS = 20  # of processor time

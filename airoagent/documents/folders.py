@@ -19,7 +19,7 @@ from pathlib import Path
 from urllib.parse import quote, unquote_to_bytes
 
 from airoagent.documents import pdf
-from airoagent.documents.binary_files import TYPES
+from airoagent.documents.binary_files import SUFFIXES, TYPES
 from airoagent.errors import FetchError, UsageError
 from airoagent.extras import install
 from airoagent.frozen import frozen
@@ -35,14 +35,6 @@ _SUFFIXES = {
     "text/x-rst": ".rst",
     "text/org": ".org",
     "text/plain": ".txt .log .tex .adoc",
-    "application/pdf": ".pdf",
-    "application/vnd.openxmlformats-officedocument.wordprocessingml.document": ".docx .docm .dotx",
-    "application/vnd.openxmlformats-officedocument.presentationml.presentation": ".pptx .pptm .ppsx",
-    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": ".xlsx .xlsm .xltx",
-    "application/vnd.oasis.opendocument.text": ".odt .ott",
-    "application/vnd.oasis.opendocument.spreadsheet": ".ods",
-    "application/vnd.oasis.opendocument.presentation": ".odp",
-    "application/epub+zip": ".epub",
     "text/csv": ".csv",
     "text/tab-separated-values": ".tsv",
     "application/json": ".json",
@@ -51,7 +43,7 @@ _SUFFIXES = {
     "text/x-source": ".yaml .yml .toml .ini .cfg .conf .jsonl .py .pyi .js .mjs .ts .tsx .jsx .c .h .cc .cpp .hpp .cs "
     ".java .kt .go .rs .rb .php .swift .scala .sh .ps1 .sql .r .jl .lua .pl .hs .ml .ex .erl .clj .dart .vue .css",
 }
-_TYPES = {"": "text/plain"} | {suffix: kind for kind, several in _SUFFIXES.items() for suffix in several.split()}
+_TYPES = {"": "text/plain"} | SUFFIXES | {one: kind for kind, several in _SUFFIXES.items() for one in several.split()}
 # Folders that documentation tools put next to the pages: the pages' sources, scripts, pictures.
 _ASIDE = frozenset({b"_sources", b"_static", b"_images", b"node_modules", b"__pycache__"})
 _FRONT_PAGES = ("index.html", "index.htm", "index.xhtml", "index.md", "README.md", "README")

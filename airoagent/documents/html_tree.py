@@ -108,9 +108,7 @@ class _Builder:
             return
         if (attrs or tag in _SPECIAL) and self._is_special(tag, attrs):
             return
-        self._pieces += 1 + len(attrs)
-        if self._pieces > _MOST_PIECES:
-            self._stop()
+        self._count(1 + len(attrs))
         # Elements below the deepest level hang side by side from it.
         parent = self._current if self._depth < _MOST_DEPTH else self._floor
         node = Node(tag, attrs, parent)
@@ -140,9 +138,11 @@ class _Builder:
             self._head(tag, attrs)
         return bool(self._skipped)
 
-    def _stop(self) -> None:
-        self.tree.whole = False
-        raise _FullError
+    def _count(self, pieces: int) -> None:
+        self._pieces += pieces
+        if self._pieces > _MOST_PIECES:
+            self.tree.whole = False
+            raise _FullError
 
     def end(self, tag: str) -> None:
         if self._skipped:
@@ -158,9 +158,7 @@ class _Builder:
 
     def data(self, data: str) -> None:
         if not self._skipped:
-            self._pieces += 1
-            if self._pieces > _MOST_PIECES:
-                self._stop()
+            self._count(1)
             self._current.children.append(data)
         elif self._special:
             self._buffer.append(data)

@@ -306,17 +306,11 @@ def _write(base: sqlite3.Connection, batch: Iterable[Document]) -> None:
             continue  # another process has read it meanwhile
         if row:
             _remove(base, entry.path)
+        columns = "path, mtime_ns, size, title, linked, passages, problem"
+        found = (document.title, document.linked, len(document.passages), document.problem)
         made = base.execute(
-            "INSERT INTO files(path, mtime_ns, size, title, linked, passages, problem) VALUES(?, ?, ?, ?, ?, ?, ?)",
-            (
-                entry.path,
-                entry.mtime_ns,
-                entry.size,
-                document.title,
-                document.linked,
-                len(document.passages),
-                document.problem,
-            ),
+            f"INSERT INTO files({columns}) VALUES(?, ?, ?, ?, ?, ?, ?)",
+            (entry.path, entry.mtime_ns, entry.size, *found),
         )
         low = (made.lastrowid or 0) << _SHIFT
         if document.kept:

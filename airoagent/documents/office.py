@@ -14,8 +14,7 @@ from html import escape
 from typing import Any
 from urllib.parse import unquote
 
-from airoagent.child_processes import set_limits
-from airoagent.documents.archive import Archive, Blocks, Parts, UnreadableError, attribute, child_at, value_at
+from airoagent.documents.archive import Archive, Blocks, Parts, UnreadableError, attribute, bounded, child_at, value_at
 from airoagent.documents.binary_files import write_record
 from airoagent.documents.sheets import read_ods, read_xlsx
 
@@ -25,19 +24,12 @@ _OLD = b"\xd0\xcf\x11\xe0"  # the container of Word 97, and of a newer file with
 
 def serve(seconds: int) -> None:
     """The reading process: an archive from standard input, a line of JSON for each slide or chapter to its output."""
-    set_limits(seconds)
     sys.setrecursionlimit(10_000)
-    body = sys.stdin.buffer.read()
-    try:
+    with bounded(seconds):
+        body = sys.stdin.buffer.read()
         if body.startswith(_OLD):
             raise UnreadableError("it is locked with a password, or has the format of Office 97")
         _write(Archive(body))
-    except UnreadableError as error:
-        write_record(stopped=str(error))
-    except MemoryError:
-        write_record(stopped="it takes too much memory")
-    except Exception as error:  # a broken file sets off any error at all
-        write_record(stopped=f"it is broken ({type(error).__name__})")
 
 
 def _write(archive: Archive) -> None:

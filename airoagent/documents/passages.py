@@ -12,8 +12,6 @@ from airoagent.documents.rendering import Block
 from airoagent.frozen import frozen
 from airoagent.text.sentences import sentences, unwrapped
 
-__all__ = ["Passage", "SearchResult", "cut"]
-
 # Characters: a passage is closed once it has AIM, and never grows over MOST unless one sentence does.
 AIM, MOST = 360, 560
 _SHORT = 160  # a section shorter than this is kept together with the next one

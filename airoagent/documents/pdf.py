@@ -6,7 +6,6 @@ import functools
 import sys
 from typing import Any
 
-from airoagent.child_processes import set_limits
 from airoagent.documents.binary_files import write_record
 from airoagent.errors import FetchError
 from airoagent.extras import has, install
@@ -30,31 +29,28 @@ def missing(url: str) -> FetchError:
 
 def serve(seconds: int) -> None:
     """The reading process: a PDF from standard input, a line of JSON for each page to standard output."""
-    set_limits(seconds)
     import io
     import logging
     import warnings
 
-    import pypdf
-    from pypdf.errors import PyPdfError
+    from airoagent.documents.archive import UnreadableError, bounded
 
     logging.disable()
     warnings.simplefilter("ignore")
     sys.setrecursionlimit(3_000)
-    try:
-        reader = pypdf.PdfReader(io.BytesIO(sys.stdin.buffer.read()))
-        if reader.is_encrypted and not reader.decrypt(""):
-            write_record(stopped="it is locked with a password")
-            return
-        metadata = reader.metadata
-        write_record(title=" ".join(str(metadata.title or "").split())[:300] if metadata else "")
-        _write_pages(reader)
-    except MemoryError:
-        write_record(stopped="it takes too much memory")
-    except (PyPdfError, ImportError) as error:  # ImportError: its cipher needs another library
-        write_record(stopped=(" ".join(str(error).split()) or type(error).__name__)[:200])
-    except Exception as error:  # a broken file sets off any error at all in a parser
-        write_record(stopped=f"it is broken ({type(error).__name__})")
+    with bounded(seconds):
+        import pypdf
+        from pypdf.errors import PyPdfError
+
+        try:
+            reader = pypdf.PdfReader(io.BytesIO(sys.stdin.buffer.read()))
+            if reader.is_encrypted and not reader.decrypt(""):
+                raise UnreadableError("it is locked with a password")
+            metadata = reader.metadata
+            write_record(title=" ".join(str(metadata.title or "").split())[:300] if metadata else "")
+            _write_pages(reader)
+        except (PyPdfError, ImportError) as error:  # ImportError: its cipher needs another library
+            raise UnreadableError((" ".join(str(error).split()) or type(error).__name__)[:200]) from error
 
 
 def _write_pages(reader: Any) -> None:

@@ -34,8 +34,6 @@ from airoagent.documents.rendering import Block, join_blocks, render, text_of
 from airoagent.errors import FetchError
 from airoagent.frozen import frozen
 
-__all__ = ["Link", "Page", "Reading", "read_blocks", "read_page", "serve"]
-
 _TYPES = {
     "html": "text/html",
     "xhtml": "application/xhtml+xml",
@@ -56,7 +54,7 @@ _LEAST_BODY = 40  # characters of a text that such a page has elsewhere
 _MOST_NOSCRIPT = 200_000  # characters of a page that are searched for <noscript>
 _ASKS = re.compile(r"\b(?:enable|activate|turn on|requires?|needs?|without)\b.{0,40}\bjava ?script\b", re.IGNORECASE)
 _LARGE = 1_000_000  # bytes, and
-_MANY_TAGS = 20_000  # tags, from which on a page of the web is read in a child process
+_MANY_TAGS = 20_000  # tags, from which on a page of the web is read in a process that can be stopped
 _SECONDS = 10  # of processor time for it
 _MOST_KEPT = 64_000  # bytes of a document whose reading is kept
 
@@ -97,31 +95,20 @@ def read_page(body: bytes, content_type: str, url: str) -> Page:
     is raised, whatever the bytes are. Links are http, https and, on a ``docs://`` page, ``docs://`` addresses.
     """
     of_web = not url.startswith("docs://")  # the user's documents are read as they were indexed
-    if of_web and _is_large(body) and _kind(body, content_type, url)[0] in ("html", "xhtml"):
+    large = of_web and (len(body) > _LARGE or body.count(b"<") > _MANY_TAGS)
+    if large and _kind(body, content_type, url)[0] in ("html", "xhtml"):
         return _read_apart(body, content_type, url)
     if of_web or len(body) > _MOST_KEPT:
-        return _page(_read(body, content_type, url, of_web=of_web), url)
+        return _page(body, content_type, url, of_web)
     return _kept_page(body, content_type, url)
 
 
-@lru_cache(maxsize=64)
-def _kept_page(body: bytes, content_type: str, url: str) -> Page:
-    """A document of the user's: many questions find the same ones."""
-    return _page(_read(body, content_type, url), url)
-
-
-def read_blocks(body: bytes, content_type: str, url: str) -> Reading:
-    """`read_page` as it reads the user's documents, with the text still in blocks."""
-    return _read(body, content_type, url)
-
-
-def _page(reading: Reading, url: str) -> Page:
+def _page(body: bytes, content_type: str, url: str, of_web: bool = False) -> Page:
+    reading = read_blocks(body, content_type, url, of_web=of_web)
     return Page(url, reading.title, join_blocks(reading.blocks), reading.links, reading.language)
 
 
-def _is_large(body: bytes) -> bool:
-    """Whether a page may take so long, or so much memory, that it is read in a process that can be stopped."""
-    return len(body) > _LARGE or body.count(b"<") > _MANY_TAGS
+_kept_page = lru_cache(maxsize=64)(_page)  # of the user's documents: many questions find the same ones
 
 
 def _read_apart(body: bytes, content_type: str, url: str) -> Page:
@@ -147,14 +134,14 @@ def serve(seconds: int) -> None:
     body = sys.stdin.buffer.read()
     for of_web in (False, True):
         try:
-            record = asdict(_page(_read(body, content_type, url, of_web=of_web), url))
+            record = asdict(_page(body, content_type, url, of_web))
         except FetchError as error:
             record = {"error": error.message, "hint": error.hint}
         print(json.dumps(record), flush=True)  # noqa: T201 - standard output is the way back to `_read_apart`
 
 
-def _read(body: bytes, content_type: str, url: str, *, of_web: bool = False) -> Reading:
-    """What the page says."""
+def read_blocks(body: bytes, content_type: str, url: str, *, of_web: bool = False) -> Reading:
+    """`read_page` with the text still in blocks; without ``of_web`` as the user's documents are read."""
     kind, charset = _kind(body, content_type, url)
     if kind in ("html", "xhtml"):
         return _read_html(decode(body, charset), url, xml=kind == "xhtml", of_web=of_web)

@@ -21,8 +21,6 @@ from airoagent.web.fetch import Fetcher
 if TYPE_CHECKING:
     from airoagent.engine.tool_calls import BoundTool
 
-__all__ = ["Approve", "Ask", "Keep", "OnError", "Policy", "Recall", "Services", "checked_policy"]
-
 OnError = Literal["stop", "skip", "tell"]
 
 

@@ -13,7 +13,8 @@ import re
 from collections.abc import AsyncIterator
 from itertools import islice
 
-from airoagent.models.base import Chunk, Finish, ModelInfo, Prompt, Usage
+from airoagent.events import Usage
+from airoagent.models.base import Chunk, Finish, ModelInfo, Prompt
 
 _NOTE = (
     "no weights: quotes sentences of its sources, does not reason; for a small language model: airo pull smollm2, "

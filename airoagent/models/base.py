@@ -19,20 +19,6 @@ from airoagent.events import Usage
 from airoagent.prompts.chat import Style
 from airoagent.prompts.grammar import Grammar
 
-__all__ = [
-    "Chunk",
-    "Completion",
-    "Finish",
-    "Model",
-    "ModelInfo",
-    "Prompt",
-    "Purpose",
-    "Sampling",
-    "Usage",
-    "check_purpose",
-    "complete",
-]
-
 Purpose = Literal["plan", "answer", "call", "think", "code"]
 Finish = Literal["stop", "length", "cancelled", "repetition"]
 

@@ -33,19 +33,6 @@ from airoagent.prompts.chat import Style
 from airoagent.prompts.wrappers import wrapper_for
 from airoagent.textfiles import expanded
 
-__all__ = [
-    "CATALOGUE",
-    "CatalogueModel",
-    "Fits",
-    "ModelRow",
-    "find_model",
-    "list_models",
-    "nearest_names",
-    "open_model",
-    "show_folder",
-    "where_it_fits",
-]
-
 Fits = Literal["gpu", "cpu", "no", "unknown"]
 
 _GPT_4: Final = "data written by gpt-4 through OpenAI's API, whose terms forbid competing models"

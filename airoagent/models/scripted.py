@@ -24,8 +24,6 @@ from airoagent.models.base import Chunk, ModelInfo, Prompt, Purpose
 from airoagent.models.stopping import StopFilter
 from airoagent.textfiles import read_text
 
-__all__ = ["OPTIONS", "ScriptedModel"]
-
 OPTIONS: Final = (Option("chunk", whole_number(0)),)
 
 

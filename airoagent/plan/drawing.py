@@ -22,8 +22,6 @@ from airoagent.plan.graph import Graph, build_graph
 from airoagent.plan.plans import Plan
 from airoagent.plan.steps import references
 
-__all__ = ["FORMS", "Form", "draw_plan"]
-
 Form = Literal["mermaid", "dot", "text"]
 FORMS: tuple[Form, ...] = ("mermaid", "dot", "text")
 

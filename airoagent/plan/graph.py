@@ -21,8 +21,6 @@ from airoagent.frozen import frozen
 from airoagent.plan.plans import Plan
 from airoagent.plan.steps import circle, find_cycle, references
 
-__all__ = ["Graph", "build_graph"]
-
 
 @frozen
 class Graph:

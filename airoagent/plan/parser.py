@@ -38,14 +38,11 @@ import re
 from collections.abc import Iterable
 
 from airoagent.errors import PlanError
-from airoagent.findings import render_diagnostic
 from airoagent.plan.draft import Draft, PlanLimits
 from airoagent.plan.plans import Plan
 from airoagent.plan.scanner import StatementReader
 from airoagent.plan.steps import Step
 from airoagent.plan.tool_names import ToolNames
-
-__all__ = ["PlanLimits", "PlanParser", "parse_plan", "render_diagnostic"]
 
 _UNREAD = ("empty_plan", "syntax", "truncated", "self_reference", "undefined_reference")
 """Why a text may be refused that another notation explains."""

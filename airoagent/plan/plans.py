@@ -28,8 +28,6 @@ from airoagent.errors import Diagnostic, UsageError
 from airoagent.frozen import frozen
 from airoagent.plan.steps import Ref, Step, Template, template_text
 
-__all__ = ["Plan", "parameters", "with_values"]
-
 
 @frozen
 class Plan:

@@ -18,8 +18,6 @@ from graphlib import CycleError, TopologicalSorter
 
 from airoagent.frozen import frozen
 
-__all__ = ["Ref", "Step", "Template", "circle", "find_cycle", "references", "template_text"]
-
 
 @frozen
 class Ref:

@@ -15,18 +15,6 @@ from airoagent.prompts.grammar import Alt, Grammar, Piece, Rule, Seq, Text, Use,
 from airoagent.prompts.harmless import harmless
 from airoagent.prompts.own_text import after_thoughts, own_text
 
-__all__ = [
-    "DECLINE",
-    "SOURCE_LINE",
-    "CitedAnswer",
-    "ContextBlock",
-    "answer_grammar",
-    "answer_so_far",
-    "closed_context_prompt",
-    "read_cited_answer",
-    "read_closed_context_prompt",
-]
-
 
 @frozen
 class ContextBlock:

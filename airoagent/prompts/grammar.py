@@ -22,24 +22,6 @@ from dataclasses import replace
 
 from airoagent.frozen import frozen
 
-__all__ = [
-    "Alt",
-    "Chars",
-    "Control",
-    "Grammar",
-    "Json",
-    "Piece",
-    "Rep",
-    "Rule",
-    "Seq",
-    "Text",
-    "Use",
-    "Words",
-    "but",
-    "chars",
-    "optional",
-]
-
 
 @frozen
 class Text:

@@ -11,8 +11,6 @@ from collections.abc import Iterable, Sequence
 from airoagent.prompts.chat import Style, plan_chat
 from airoagent.prompts.harmless import harmless
 
-__all__ = ["known_so_far", "plan_prompt", "read_plan_prompt"]
-
 _PLAN_HEAD = """\
 Please construct a systematic plan to generate an optimal response to the user instruction, utilizing a set of \
 provided tools. Each plan will correspond to an evidence value, which will be the output of one of the available \

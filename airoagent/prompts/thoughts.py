@@ -13,9 +13,6 @@ from typing import Any
 from airoagent.frozen import frozen
 from airoagent.prompts.chat import Chat, Style, code_chat
 
-__all__ = ["Ranked", "Solution", "Thought", "code_prompt", "read_code", "read_thought", "think_prompt"]
-
-
 _THINK = """\
 You weigh several answers to a question. Write two or three short solutions, rank them, and choose one, in this form:
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from difflib import unified_diff
-from typing import Literal
+from os.path import commonprefix
+from typing import Any, Literal
 
 from airoagent.events import StepFinished, StepStarted
 from airoagent.frozen import frozen
 from airoagent.records.run_record import Run
 
+_MOST_LINES = 5_000  # of a text: what is compared takes time by their square
 Same = Literal["same", "changed", "only_a", "only_b"]
 
 
@@ -53,8 +55,7 @@ class Difference:
 
 def diff(a: Run, b: Run) -> Difference:
     """Compare two runs; steps are paired by id, in the order of a's plan, then of b's."""
-    steps = {step.id: None for run in (a, b) if run.plan is not None for step in run.plan.steps}
-    of_a, of_b = _Told(a), _Told(b)
+    of_a, of_b = _steps(a), _steps(b)
     return Difference(
         (a.id, b.id),
         (a.question, b.question),
@@ -64,38 +65,32 @@ def diff(a: Run, b: Run) -> Difference:
         (a.answer, b.answer),
         (a.seconds, b.seconds),
         (_tokens(a), _tokens(b)),
-        tuple(_step(id, of_a, of_b) for id in steps),
+        tuple(_step(id, of_a, of_b) for id in dict.fromkeys([*of_a["plan"], *of_b["plan"]])),
     )
 
 
-class _Told:
-    """What a run tells of its steps, by id."""
-
-    def __init__(self, run: Run) -> None:
-        self.run = run
-        self.plan = {step.id: step for step in run.plan.steps} if run.plan is not None else {}
-        self.inputs = {event.step: event.input for event in run.events if isinstance(event, StepStarted)}
-        self.seconds = {event.step: event.seconds for event in run.events if isinstance(event, StepFinished)}
-
-    def evidence(self, id: str) -> str | None:
-        """What the step found; a failure is told as one."""
-        if id in self.run.failed:
-            return f"(failed: {self.run.failed[id].message})"
-        found = self.run.evidence.get(id)
-        return None if found is None else found.text
+_Steps = dict[str, dict[str, Any]]
 
 
-def _step(id: str, a: _Told, b: _Told) -> StepDifference:
-    one, other = a.plan.get(id), b.plan.get(id)
-    pairs = {
-        "tool": (one.tool if one else None, other.tool if other else None),
-        "plan": (one.input if one else None, other.input if other else None),
-        "input": (a.inputs.get(id), b.inputs.get(id)),
-        "evidence": (a.evidence(id), b.evidence(id)),
+def _steps(run: Run) -> _Steps:
+    """What a run says of its steps: by the fields of a `StepDifference`, by id."""
+    steps = run.plan.steps if run.plan is not None else ()
+    found = {id: evidence.text for id, evidence in run.evidence.items()}
+    return {
+        "tool": {step.id: step.tool for step in steps},
+        "plan": {step.id: step.input for step in steps},
+        "input": {event.step: event.input for event in run.events if isinstance(event, StepStarted)},
+        "evidence": found | {id: f"(failed: {failure.message})" for id, failure in run.failed.items()},
+        "seconds": {event.step: event.seconds for event in run.events if isinstance(event, StepFinished)},
     }
-    what = tuple(name for name, (left, right) in pairs.items() if left != right)
-    kind: Same = "only_b" if one is None else "only_a" if other is None else "changed" if what else "same"
-    return StepDifference(id, kind, what, **pairs, seconds=(a.seconds.get(id), b.seconds.get(id)))
+
+
+def _step(id: str, a: _Steps, b: _Steps) -> StepDifference:
+    pairs = {name: (a[name].get(id), b[name].get(id)) for name in a}
+    what = tuple(name for name, (left, right) in pairs.items() if name != "seconds" and left != right)
+    left, right = (id in run["plan"] for run in (a, b))
+    kind: Same = "only_b" if not left else "only_a" if not right else "changed" if what else "same"
+    return StepDifference(id, kind, what, **pairs)
 
 
 def _plan_text(run: Run) -> str:
@@ -136,4 +131,8 @@ def _changed(what: str, a: str | None, b: str | None) -> Iterator[str]:
     if a != b:
         before = [] if a is None else a.splitlines()
         after = [] if b is None else b.splitlines()
+        if max(len(before), len(after)) > _MOST_LINES:
+            start = len(commonprefix([before, after]))  # noqa: RUF071 - line by line is meant
+            before, after = before[start : start + _MOST_LINES], after[start : start + _MOST_LINES]
+            what += f" (from line {start + 1:,}, {_MOST_LINES:,} lines)"
         yield from unified_diff(before, after, f"a {what}", f"b {what}", n=1, lineterm="")

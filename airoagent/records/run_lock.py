@@ -43,16 +43,20 @@ class Locks:
                 return True
             try:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                same = os.stat(file).st_ino == os.fstat(handle).st_ino  # noqa: PTH116 - beside fstat
-            except BlockingIOError:
-                os.close(handle)
-                return False
-            except FileNotFoundError:
+                same = os.stat(file).st_ino == os.fstat(handle).st_ino  # noqa: PTH116 - as fstat
+            except (FileNotFoundError, BlockingIOError):
                 same = False
+            except OSError:  # a file system without locks
+                os.close(handle)
+                return True
             if same:
                 self._held[run] = handle
                 return True
-            os.close(handle)  # whoever held it has just removed the file: the next one is another file
+            os.close(handle)
+            # Either whoever held it has just removed the file, and the next one is another file, or somebody is looking
+            # (`driven`) for a moment.
+            if self.driven(run):
+                return False
 
     def release(self, run: str, *, ended: bool) -> None:
         """Let go of a run. The file of one that has not ended stays: it says that nobody drives it."""
@@ -69,11 +73,6 @@ class Locks:
         for run in tuple(self._held):
             self.release(run, ended=False)
 
-    def forget(self, run: str) -> None:
-        """Remove what a killed process left of a run that is no more."""
-        with contextlib.suppress(OSError):
-            self._file(run).unlink()
-
     def driven(self, run: str) -> bool | None:
         """Whether somebody holds the run's lock; None where no lock tells."""
         if fcntl is None:
@@ -84,8 +83,8 @@ class Locks:
             return None
         try:
             fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
+        except OSError as error:
+            return True if isinstance(error, BlockingIOError) else None
         finally:
             os.close(handle)
         return False

@@ -7,12 +7,10 @@ its ``step_finished`` itself; version 1 has no ``run_resumed``.
 
 from __future__ import annotations
 
-import functools
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from types import NoneType
-from typing import IO, Any, Literal, get_args, get_origin, get_type_hints
+from typing import IO, Any
 
 from airoagent.errors import (
     AiroError,
@@ -53,24 +51,9 @@ from airoagent.events import (
 from airoagent.plan.plans import Plan
 from airoagent.plan.steps import references
 
-__all__ = [
-    "TRACE_VERSION",
-    "Reading",
-    "Run",
-    "account_text",
-    "failure_json",
-    "plan_json",
-    "quotes_by_page",
-    "read_trace",
-    "source_json",
-    "trace_lines",
-    "write_trace",
-]
-
 TRACE_VERSION = 3
 
 _LONGEST_LINE = 64 << 20  # bytes
-_LARGEST = 2**53
 _EDITED = "was the file cut or edited?"
 _SHOWN = ("tool", "text", "note", "untrusted", "written", "private", "at")  # of an evidence
 
@@ -416,9 +399,11 @@ class Reading:
         """The next event, as `to_json` wrote it."""
         try:
             event = from_json(value)
-            fault = _misfit(event) or (self._misplaced(event) if self._ordered else "")
+            fault = self._misplaced(event) if self._ordered else ""
             if not fault:
                 self._run.take(event)
+        except StoreError as error:
+            fault = error.message
         except AiroError as error:
             fault = f"cannot be read: {error.message}"
         except RecursionError:
@@ -449,41 +434,3 @@ class Reading:
             case _:
                 return ""
         return ""
-
-
-def _misfit(value: Any) -> str:
-    """Which field of an event, or of a record in it, is not of the type that it is declared with; "" for none."""
-    for name, kind in _kinds(value.__class__).items():
-        found = getattr(value, name)
-        if not _fits(found, kind):
-            shown = getattr(kind, "__name__", "") if isinstance(kind, type) else str(kind).replace("typing.", "")
-            return f"holds {type(found).__name__} where {name} is {shown}"
-        if name == "at" and not -6e10 < found < 2.5e11:
-            return "has a time outside the years 1 to 9999"
-        for part in found if isinstance(found, tuple) else (found,):
-            if hasattr(part, "__dataclass_fields__") and (fault := _misfit(part)):
-                return fault
-    return ""
-
-
-@functools.cache
-def _kinds(cls: type) -> dict[str, Any]:
-    kinds = get_type_hints(cls)
-    return {name: kinds[name] for name in cls.__dataclass_fields__}  # type: ignore[attr-defined]
-
-
-def _fits(value: Any, kind: Any) -> bool:
-    """Whether a value is of a type, its own records left out; numbers are such that any part of the program takes."""
-    if kind is float or kind is int:
-        return type(value) in (int, kind) and abs(value) < _LARGEST  # not true of NaN either
-    if isinstance(kind, type) and not get_args(kind):
-        return type(value) is kind
-    origin, args = get_origin(kind), get_args(kind)
-    if origin is Literal:
-        return isinstance(value, str) and value in args
-    if origin is tuple:
-        if not isinstance(value, tuple):
-            return False
-        wanted = [args[0]] * len(value) if args[-1] is ... else args
-        return len(wanted) == len(value) and all(map(_fits, value, wanted))
-    return any(value is None if one is NoneType else _fits(value, one) for one in args)

@@ -1,6 +1,6 @@
 """The tables of the run store, and how an older file becomes one of today.
 
-Migrations are functions in `MIGRATIONS`, run once each, in order; ``PRAGMA user_version`` says how far a file is.
+`MIGRATIONS` are the statements that lead to each version; ``PRAGMA user_version`` says how far a file is.
 
 The search index keeps words only (an FTS5 table without content): ``entries`` says which run each row of it is of.
 A removed run's entries go with it (`remove_words`).
@@ -12,54 +12,44 @@ import hashlib
 import json
 import re
 import sqlite3
-from collections.abc import Callable
 from typing import Any
 
 _INDEXED = {"run_started": "question", "step_finished": "text", "run_finished": "answer"}
 
 
-def _m001_first(db: sqlite3.Connection) -> None:
-    db.execute(
+MIGRATIONS = (
+    (
         "CREATE TABLE runs (id TEXT PRIMARY KEY, parent TEXT NOT NULL, question TEXT NOT NULL, model TEXT NOT NULL,"
-        " status TEXT NOT NULL, answer TEXT, started REAL NOT NULL, seconds REAL NOT NULL, driver TEXT NOT NULL)"
-    )
-    db.execute("CREATE INDEX runs_by_start ON runs (started)")
-    db.execute(
+        " status TEXT NOT NULL, answer TEXT, started REAL NOT NULL, seconds REAL NOT NULL, driver TEXT NOT NULL)",
+        "CREATE INDEX runs_by_start ON runs (started)",
         "CREATE TABLE events (run TEXT NOT NULL, seq INTEGER NOT NULL, type TEXT NOT NULL, step TEXT NOT NULL,"
-        " at REAL NOT NULL, body TEXT NOT NULL, PRIMARY KEY (run, seq)) WITHOUT ROWID"
-    )
-    db.execute("CREATE TABLE texts (hash BLOB PRIMARY KEY, text BLOB NOT NULL)")
-    db.execute("CREATE TABLE uses (run TEXT NOT NULL, hash BLOB NOT NULL, PRIMARY KEY (run, hash)) WITHOUT ROWID")
-    db.execute("CREATE INDEX uses_by_hash ON uses (hash)")
-
-
-def _m002_search(db: sqlite3.Connection) -> None:
-    # A number is never given twice, so what the index still holds of a removed run cannot be taken for another's.
-    db.execute("CREATE TABLE entries (id INTEGER PRIMARY KEY AUTOINCREMENT, run TEXT NOT NULL)")
-    db.execute("CREATE INDEX entries_by_run ON entries (run)")
-    db.execute("CREATE VIRTUAL TABLE words USING fts5(text, content='', tokenize='unicode61 remove_diacritics 2')")
-    _rebuild_index(db)
-
-
-def _m003_cache(db: sqlite3.Connection) -> None:
-    db.execute("CREATE TABLE cache (key BLOB PRIMARY KEY, at REAL NOT NULL, body BLOB NOT NULL) WITHOUT ROWID")
-
-
-def _m004_beside(db: sqlite3.Connection) -> None:
+        " at REAL NOT NULL, body TEXT NOT NULL, PRIMARY KEY (run, seq)) WITHOUT ROWID",
+        "CREATE TABLE texts (hash BLOB PRIMARY KEY, text BLOB NOT NULL)",
+        "CREATE TABLE uses (run TEXT NOT NULL, hash BLOB NOT NULL, PRIMARY KEY (run, hash)) WITHOUT ROWID",
+        "CREATE INDEX uses_by_hash ON uses (hash)",
+    ),
+    (
+        # A number is never given twice, so what the index still holds of a removed run cannot be taken for another's.
+        "CREATE TABLE entries (id INTEGER PRIMARY KEY AUTOINCREMENT, run TEXT NOT NULL)",
+        "CREATE INDEX entries_by_run ON entries (run)",
+        "CREATE VIRTUAL TABLE words USING fts5(text, content='', tokenize='unicode61 remove_diacritics 2')",
+    ),
+    ("CREATE TABLE cache (key BLOB PRIMARY KEY, at REAL NOT NULL, body BLOB NOT NULL) WITHOUT ROWID",),
     # What concerns this machine alone (paths, hosts that may be reached): no trace and no page ever holds it.
-    db.execute("CREATE TABLE beside (run TEXT PRIMARY KEY, body TEXT NOT NULL) WITHOUT ROWID")
+    ("CREATE TABLE beside (run TEXT PRIMARY KEY, body TEXT NOT NULL) WITHOUT ROWID",),
+)
 
 
-MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (_m001_first, _m002_search, _m003_cache, _m004_beside)
-
-
-def _rebuild_index(db: sqlite3.Connection) -> None:
-    """Make the search index from the events, oldest first."""
-    db.execute("INSERT INTO words (words) VALUES ('delete-all')")
-    db.execute("DELETE FROM entries")
-    for (run,) in db.execute("SELECT id FROM runs ORDER BY started, id"):
-        for type, value in _indexed_events(db, run) or ():
-            add_words(db, run, type, value)
+def migrate(db: sqlite3.Connection, version: int) -> None:
+    """Make a file of a version (0: a new one) one of today."""
+    for statements in MIGRATIONS[version:]:
+        for statement in statements:
+            db.execute(statement)
+    if version < 2:  # no search index so far
+        for (run,) in db.execute("SELECT id FROM runs ORDER BY started, id"):
+            for type, value in _indexed_events(db, run) or ():
+                add_words(db, run, type, value)
+    db.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
 
 
 def add_words(db: sqlite3.Connection, run: str, type: str, value: dict[str, Any]) -> None:

@@ -33,7 +33,7 @@ from airoagent.events import Event, RunFinished, RunResumed, RunStarted, Status,
 from airoagent.frozen import frozen
 from airoagent.records.run_lock import Locks, driver_name, is_alive
 from airoagent.records.run_record import Reading
-from airoagent.records.schema import MIGRATIONS, add_words, query_of, remove_words, unpack
+from airoagent.records.schema import MIGRATIONS, add_words, migrate, query_of, remove_words, unpack
 from airoagent.settings import private_file
 
 _DAMAGED = "`airo runs repair` keeps what can be read"
@@ -125,10 +125,7 @@ class Store:
         if self._version() == len(MIGRATIONS):  # read without the lock that writing needs
             return
         with self.transaction(what) as db:
-            version = self._version()  # another process may have been quicker
-            for migrate in MIGRATIONS[version:]:
-                migrate(db)
-            db.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
+            migrate(db, self._version())  # another process may have been quicker
 
     def _version(self) -> int:
         version: int = self._db.execute("PRAGMA user_version").fetchone()[0]
@@ -409,19 +406,22 @@ class Store:
 
     def remove(self, run: str) -> None:
         """Forget a run, and the texts that no other run needs; StoreError for one that is still going."""
-        if self.status(run) == "running":
+        # Held meanwhile, so that nobody resumes it.
+        if self.status(run) == "running" or not self._locks.take(run):
             raise StoreError(f"the run {run} is still going", "stop it first, or wait for it to finish")
-        with self.transaction("the record cannot be changed") as db:
-            mine = db.execute("SELECT hash FROM uses WHERE run = ?", (run,)).fetchall()
-            remove_words(db, run)
-            for table in ("events", "uses", "beside"):
-                db.execute(f"DELETE FROM {table} WHERE run = ?", (run,))  # noqa: S608 - one of three constants
-            db.execute("DELETE FROM runs WHERE id = ?", (run,))
-            db.executemany(
-                "DELETE FROM texts WHERE hash = ? AND NOT EXISTS (SELECT 1 FROM uses WHERE uses.hash = texts.hash)",
-                mine,
-            )
-        self._locks.forget(run)
+        removed = False
+        try:
+            with self.transaction("the record cannot be changed") as db:
+                mine = db.execute("SELECT hash FROM uses WHERE run = ?", (run,)).fetchall()
+                remove_words(db, run)
+                for table in ("events", "uses", "beside"):
+                    db.execute(f"DELETE FROM {table} WHERE run = ?", (run,))  # noqa: S608 - one of three constants
+                db.execute("DELETE FROM runs WHERE id = ?", (run,))
+                unused = "NOT EXISTS (SELECT 1 FROM uses WHERE uses.hash = texts.hash)"
+                db.executemany(f"DELETE FROM texts WHERE hash = ? AND {unused}", mine)  # noqa: S608 - a constant
+            removed = True
+        finally:
+            self._locks.release(run, ended=removed)
 
     def cached(self, key: bytes, oldest: float) -> bytes | None:
         """What was kept under the key since ``oldest`` (seconds since 1970); None if nothing was."""

@@ -194,12 +194,13 @@ def _save(path: Path, raw: IO[bytes], scratch: Path) -> Repaired | None:
         shutil.copyfileobj(raw, copy)
         apply_log(copy, log.read_bytes() if log.exists() else b"")
         with contextlib.closing(sqlite3.connect(copy.name, isolation_level=None)) as old:
-            ids = _ids(old)
-            damaged = [id for id in ids if not _read(old, id)[1]]
-            if not damaged and _is_sound(old):
+            if _is_sound(old):
                 return None
             with contextlib.closing(salvage(copy)) as rest:
-                ids = list(dict.fromkeys((*ids, *_ids(rest))))
+                ids = [id for (id,) in rest.execute("SELECT id FROM runs UNION SELECT run FROM events")]
+                with contextlib.suppress(sqlite3.Error):  # runs of which nothing but the name is left
+                    ids += (id for (id,) in old.execute("SELECT DISTINCT run FROM entries ORDER BY run"))
+                ids = list(dict.fromkeys(ids))
                 kept, events = _copy(old, rest, ids, scratch / _NEW)
     cut = tuple(id for id, whole in kept.items() if not whole)
     return Repaired(len(kept) - len(cut), cut, tuple(id for id in ids if id not in kept), events, path)
@@ -210,30 +211,10 @@ def _is_sound(old: sqlite3.Connection) -> bool:
         if old.execute("PRAGMA integrity_check(1)").fetchone()[0] != "ok":
             return False
         old.execute("INSERT INTO words (words) VALUES ('integrity-check')")
-        lost = old.execute("SELECT 1 FROM runs WHERE id NOT IN (SELECT run FROM events) LIMIT 1").fetchone()
-        return lost is None
+        ids = old.execute("SELECT id FROM runs UNION SELECT run FROM events UNION SELECT run FROM uses").fetchall()
+        return all(_read(old, id)[1] for (id,) in ids)
     except sqlite3.Error:
         return False
-
-
-def _ids(old: sqlite3.Connection) -> list[str]:
-    """Every run that any readable part of the file knows; a table is read from both ends up to a damaged page."""
-    found: dict[str, None] = {}
-    for table, column, order in (
-        ("runs", "id", "rowid"),
-        ("runs", "id", "id"),
-        ("entries", "run", "id"),
-        ("entries", "run", "run"),
-        ("uses", "run", "run"),
-        ("events", "run", "run"),
-    ):
-        for way in ("ASC", "DESC"):
-            with contextlib.suppress(sqlite3.Error):
-                rows = old.execute(f"SELECT {column} FROM {table} ORDER BY {order} {way}")  # noqa: S608 - constants
-                for (id,) in rows:
-                    if isinstance(id, str):
-                        found[id] = None
-    return list(found)
 
 
 def _read(old: sqlite3.Connection, run: str) -> tuple[list[Event], bool]:

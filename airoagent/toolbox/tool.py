@@ -36,23 +36,6 @@ if TYPE_CHECKING:
     from airoagent.prompts.grammar import Grammar
     from airoagent.web.fetch import Fetcher
 
-__all__ = [
-    "FIRST",
-    "Fitter",
-    "Network",
-    "Parameter",
-    "Tool",
-    "ToolContext",
-    "ToolOptions",
-    "ToolOutput",
-    "Toolbox",
-    "as_tool",
-    "specified_tool",
-    "tool",
-    "whole",
-]
-
-
 Network = bool | Literal["addresses"]
 
 
@@ -236,7 +219,10 @@ def as_tool(
         raise UsageError(
             f"{tool_name!r} cannot be a tool's name", "use letters, digits, '_', '-' and '.': @tool(\"Name\")"
         )
-    signature, empty = inspect.signature(function), inspect.Parameter.empty
+    try:
+        signature, empty = inspect.signature(function), inspect.Parameter.empty
+    except ValueError as error:  # of some that are written in C
+        raise UsageError(f"{tool_name} does not say which parameters it takes", "wrap it in a function") from error
     context = _context_name(function, signature.parameters)
     parameters = tuple(
         Parameter(p.name, p.annotation, p.default is empty, None if p.default is empty else p.default)

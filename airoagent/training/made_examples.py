@@ -21,7 +21,8 @@ import yaml
 
 from airoagent.calls.call_parser import Call, Format, call_prompt, write_call
 from airoagent.calls.function_loader import load_functions
-from airoagent.calls.functions import Function, Functions, Json, Param
+from airoagent.calls.functions import Function, Functions, Param
+from airoagent.calls.scalars import Json
 from airoagent.prompts.chat import Style
 from airoagent.training.examples import Example
 from airoagent.training.invented import data_of, invented_name, invented_value

@@ -12,8 +12,6 @@ from airoagent.events import Event, StepCancelled, StepFailed, StepFinished, Ste
 from airoagent.records.run_html import run_html
 from airoagent.records.run_record import Run
 
-__all__ = ["Notebook"]
-
 
 class Notebook:
     """A ``watch`` that draws a run in a notebook's cell, and redraws it in place with each event.

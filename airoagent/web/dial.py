@@ -220,10 +220,9 @@ class _Mended:
         data = await self._stream.read(max_bytes, timeout)
         if not self._in_head:
             return data
-        while not _END_OF_HEAD.search(data) and len(data) < _MOST_HEAD:
+        more = data
+        while more and not _END_OF_HEAD.search(data, max(0, len(data) - len(more) - 2)) and len(data) < _MOST_HEAD:
             more = await self._stream.read(max_bytes, timeout)
-            if not more:
-                break
             data += more
         self._in_head = False
         mended = b""
@@ -290,7 +289,8 @@ class Wire:
         import httpx
 
         target = httpcore.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path)
-        sent = httpx.Headers({"Host": url.netloc.decode("ascii"), **self._headers, **headers})
+        own = {"Host": url.netloc.decode("ascii"), **self._headers, **headers}
+        sent = httpx.Headers(own, encoding="utf-8")  # a cookie or a key may hold any letters
         async with self._pool.stream("GET", target, headers=sent.raw, extensions={"timeout": self._timeouts}) as answer:
             yield Answer(answer.status, httpx.Headers(answer.headers), answer.aiter_stream())
 

@@ -38,8 +38,6 @@ if TYPE_CHECKING:
     from airoagent.documents.library import Documents
     from airoagent.documents.read_page import Page
 
-__all__ = ["AGENT", "Fetcher", "Limits", "Response"]
-
 AGENT = "airoagent"
 """The name that robots.txt files know this program by."""
 

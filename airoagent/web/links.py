@@ -17,8 +17,6 @@ from collections.abc import Iterable, Iterator
 from airoagent.events import Evidence
 from airoagent.plan.evidence import Filled
 
-__all__ = ["extract_links", "links_of"]
-
 _SCHEME = re.compile(r"(https?|docs):(?:\\?/){2}", re.IGNORECASE)
 _START = re.compile(_SCHEME.pattern + r"|(?<![\w@./:+-])(?=www\.[a-z0-9-]+\.[a-z]{2})", re.IGNORECASE)
 # A link that ends in the name of a file with spaces in it; the words before the last are not files themselves.

@@ -180,7 +180,9 @@ class SearxngSearch:
                 "add json to search.formats in its settings.yml",
             )
         value = _json(answer, "SearXNG")
-        silent = [str(item[0]) for item in value.get("unresponsive_engines") or [] if isinstance(item, list) and item]
+        engines = value.get("unresponsive_engines")
+        engines = engines if isinstance(engines, list) else []
+        silent = [str(one[0]) for one in engines if isinstance(one, list) and one]
         results = _results(value.get("results"), "content")
         if not results and silent:
             raise SearchBlocked(

@@ -24,8 +24,6 @@ from airoagent.toolbox.tool import ToolContext, ToolOutput
 if TYPE_CHECKING:
     from airoagent.web.fetch import Fetcher
 
-__all__ = ["SearchProvider", "check_search", "query_of", "results_output", "search_provider", "web_search"]
-
 _MOST_QUERY = 300
 _MOST_EVIDENCE = 100
 _KEPT_SECONDS = 900.0

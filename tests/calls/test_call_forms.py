@@ -230,11 +230,18 @@ def test_a_hash_in_a_yaml_text_is_a_part_of_it() -> None:
     assert parse_calls("function: f\nparams:\n  unit: mile # not metre\n", choice, "yaml")[0].params == {"unit": "mile"}
 
 
-@pytest.mark.parametrize("piece", ["\n", " ", " \n", "[\n", "<f>", "<parameter=a>"])
+@pytest.mark.parametrize("piece", ["\n", " ", " \n", "[\n", "<f>", "<write_file>", "<parameter=a>", "{a:1} "])
 def test_a_long_run_of_anything_is_read_in_linear_time(piece: str) -> None:
     text = "<function=write_file>" + piece * (200_000 // len(piece))
     with pytest.raises(CallError):
         calls(text)
+
+
+def test_the_same_unknown_function_over_and_over_is_given_suggestions_a_few_times() -> None:
+    with pytest.raises(CallError) as caught:
+        calls("[" + ", ".join([CALL.replace("find_flights", "find_flihgts")] * 900) + "]")
+    suggested = ["did you mean" in found.message for found in caught.value.diagnostics]
+    assert suggested == [True] * 5 + [False] * 895
 
 
 def test_lines_that_lost_their_indentation_are_not_dropped_in_silence() -> None:

@@ -246,6 +246,13 @@ def test_tools_and_toolboxes_are_functions() -> None:
         ]
 
 
+@pytest.mark.parametrize("builtin", [max, dict])
+def test_a_builtin_that_does_not_say_its_parameters_is_refused(builtin: Any) -> None:
+    for read in (load_functions, tool):
+        with pytest.raises(UsageError, match=f"{builtin.__name__} does not say which parameters"):
+            read(builtin)
+
+
 def test_what_is_no_function_is_told() -> None:
     with pytest.raises(UsageError, match="no description"):
         load_functions(lambda x: x)

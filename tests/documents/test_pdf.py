@@ -149,7 +149,9 @@ class TestWithPypdf:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="limits on the address space hold on Linux")
 def test_the_reading_process_gets_no_more_than_its_gigabyte() -> None:
-    code = "from airoagent.documents.pdf import set_limits; set_limits(9); bytearray(2**29); print(1); bytearray(2**30)"
+    code = (
+        "from airoagent.child_processes import set_limits; set_limits(9); bytearray(2**29); print(1); bytearray(2**30)"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, encoding="utf-8", timeout=60)
     assert (done.returncode, done.stdout) == (1, "1\n")
     assert done.stderr.rstrip().endswith("MemoryError")

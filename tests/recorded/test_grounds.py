@@ -8,11 +8,23 @@ from pathlib import Path
 
 import pytest
 
-from airoagent import Agent, Chunk, Policy, Prompt, ScriptedModel, StoreError, ToolError, ToolOutput, parse_plan, tool
+from airoagent import (
+    Agent,
+    Chunk,
+    Policy,
+    Prompt,
+    Run,
+    ScriptedModel,
+    StoreError,
+    ToolError,
+    ToolOutput,
+    parse_plan,
+    tool,
+)
 from airoagent.engine.sync import run_in_thread
 from airoagent.events import Source
 from airoagent.recorded.grounds import bisect, first_flip, why
-from airoagent.records.difference import diff
+from airoagent.records.difference import diff, difference_lines
 from airoagent.records.store import Store
 from tests.recording import counting, recording
 
@@ -107,6 +119,14 @@ def test_bisect_does_not_call_a_tool_again_that_failed_in_the_run(tmp_path: Path
     assert run.status == "done" and calls == ["b"]
     (trial,) = run_in_thread(lambda: bisect(agent.session, run.id))
     assert trial.flips and calls == ["b"]
+
+
+def test_very_long_texts_are_compared_from_where_they_differ() -> None:
+    same = [f"line {number}" for number in range(6_000)]
+    one, other = Run(answer="\n".join([*same, "x"] * 9)), Run(answer="\n".join([*same, "y"] * 9))
+    lines = list(difference_lines(diff(one, other)))
+    assert lines[2] == "--- a answer (from line 6,001, 5,000 lines)"
+    assert lines[4:7] == ["@@ -1,2 +1,2 @@", "-x", "+y"] and len(lines) == 8
 
 
 def test_a_difference_names_the_steps_and_what_of_them_differs(tmp_path: Path) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import re
 import signal
 import sqlite3
 import subprocess
 import sys
 from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -18,6 +20,7 @@ from airoagent import Agent, Policy, Run, ScriptedModel, StoreError, tool
 from airoagent.events import Evidence, PlanWritten, RunFinished, RunStarted, StepFinished, Usage
 from airoagent.models.base import Chunk, Prompt
 from airoagent.plan.parser import parse_plan
+from airoagent.records.run_lock import Locks
 from airoagent.records.run_record import read_trace, write_trace
 from airoagent.records.store import Store, new_run_id
 from airoagent.records.upkeep import collect
@@ -151,6 +154,47 @@ def test_clearing_out_removes_what_is_old_and_leaves_what_is_driven(store: Store
     assert [row.id for row in store.list()] == ["new", "driven"]
     assert len(store.events("new")[1].text) == 150_000  # type: ignore[attr-defined]
     assert [row.id for row in store.list(query="42")] == ["new"]
+
+
+def test_a_look_at_a_run_does_not_keep_another_process_from_driving_it(tmp_path: Path) -> None:
+    fcntl = pytest.importorskip("fcntl")
+    one, other = Locks(tmp_path), Locks(tmp_path)
+    assert one.take("r")
+    one.release("r", ended=False)
+    (file,) = tmp_path.iterdir()
+    with file.open("rb") as look, ThreadPoolExecutor(1) as pool:
+        fcntl.flock(look, fcntl.LOCK_SH)  # as `driven` does
+        taken = pool.submit(other.take, "r")
+        fcntl.flock(look, fcntl.LOCK_UN)
+        assert taken.result()
+    assert not one.take("r")
+    other.close()
+    assert one.take("r")
+    one.close()
+
+
+def test_a_run_that_another_process_is_about_to_resume_is_not_removed(store: Store) -> None:
+    pytest.importorskip("fcntl")
+    _begin(store, "r")
+    store.append("r", 1, DONE)
+    other = Locks(store.path.with_name(store.path.name + ".locks"))
+    assert other.take("r")  # as before `RunResumed` is written
+    with pytest.raises(StoreError, match="still going"):
+        store.remove("r")
+    other.close()
+    store.remove("r")
+    assert store.list() == () and list(store.path.parent.glob("*.locks/*")) == []
+
+
+def test_a_file_system_without_locks_has_none_to_be_had(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fcntl = pytest.importorskip("fcntl")
+
+    def no_locks(handle: int, how: int) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", no_locks)
+    locks = Locks(tmp_path)
+    assert locks.take("r") and locks.driven("r") is None
 
 
 def test_what_is_no_database_is_refused_with_a_sentence(tmp_path: Path) -> None:
@@ -294,6 +338,8 @@ _STEP = '{"type": "step_started", "step": "evidence0", "tool": "t", "input": "x"
         (['{"format": "airoagent-trace", "version": 1}', "[" * 100_000], "line 2 of the trace is not JSON"),
         (['{"format": "airoagent-trace", "version": "1"}'], "has version 1; this airoagent reads up to"),
         ([_HEADER, _START.replace('"q"', "5")], "line 2 of the trace holds int where question is str"),
+        ([_HEADER, _START[:-1] + ', "tools": "ab"}'], "line 2 of the trace holds str where tools is tuple"),
+        ([_HEADER, _START[:-1] + ', "settings": [["a"]]}'], "line 2 of the trace holds list where settings is tuple"),
         ([_HEADER, _START, _END], "line 3 of the trace holds str where exit_code is int"),
         (['{"format": "airoagent-trace", "version": 1}', _STEP], "line 2 of the trace is not where it belongs"),
         (

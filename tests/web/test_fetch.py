@@ -338,6 +338,17 @@ class TestOddities:
         assert get(server, route).body == PLAIN
         assert "cookie" not in server.requests[-2].headers
 
+    def test_a_cookie_of_any_letters_is_sent_back(self, server: Loopback) -> None:
+        def route(asked: Asked, send: Send) -> None:
+            if "cookie" in asked.headers:
+                send(head(200, Content_Type="text/plain", Content_Length=len(PLAIN)) + PLAIN)
+            else:
+                start = head(302, Location="/x", Set_Cookie="town=COOKIE; Path=/", Content_Length=0)
+                send(start.replace(b"COOKIE", "Malmö".encode()))
+
+        assert get(server, route).body == PLAIN
+        assert server.requests[-1].headers["cookie"].encode("latin-1").decode() == "town=Malmö"
+
     def test_a_page_that_sends_its_reader_on_is_followed(self, server: Loopback) -> None:
         server.routes["/new"] = page("<p>The new page.</p>")
         got = get(server, page("<html><head><meta http-equiv=refresh content='0; url=/new'></head></html>"))

@@ -164,8 +164,9 @@ class TestServers:
             self.ask(server, f"searxng:{server.url('')}")
 
     def test_searxng_that_found_nothing_found_nothing(self, server: Loopback) -> None:
-        server.routes["/search"] = answer(200, b'{"results": []}', Content_Type="application/json")
-        assert self.ask(server, f"searxng:{server.url('')}") == ()
+        for body in (b'{"results": []}', b'{"results": 1, "unresponsive_engines": true}'):
+            server.routes["/search"] = answer(200, body, Content_Type="application/json")
+            assert self.ask(server, f"searxng:{server.url('')}") == ()
 
     @pytest.mark.parametrize(
         ("status", "body", "blocked"),
