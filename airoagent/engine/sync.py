@@ -88,7 +88,7 @@ def run_in_thread(make: Callable[[], Coroutine[Any, Any, T]]) -> T:
 
 
 def synchronous(method: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, T]:
-    """The sync version of an async method: the same parameters and docstring, named without the leading ``a``."""
+    """The sync version of a class's async method: same parameters and docstring, named without the leading ``a``."""
 
     @wraps(method)
     def run(*args: P.args, **more: P.kwargs) -> T:

@@ -18,7 +18,7 @@ from airoagent.engine.results import record_of
 from airoagent.engine.scheduler import Execution
 from airoagent.engine.session import Watch
 from airoagent.engine.structured import answer_schema
-from airoagent.engine.sync import synchronous
+from airoagent.engine.sync import run_in_thread
 from airoagent.engine.tasks import Tasks
 from airoagent.errors import AiroError, PlanError, StoreError, ToolError
 from airoagent.events import (
@@ -91,7 +91,9 @@ async def areplay(run: Run, *, watch: Watch | None = None) -> Run:
     return again
 
 
-replay = synchronous(areplay)
+def replay(run: Run, *, watch: Watch | None = None) -> Run:
+    """The synchronous `areplay`."""
+    return run_in_thread(lambda: areplay(run, watch=watch))
 
 
 def _compare_ends(run: Run, again: Run) -> None:

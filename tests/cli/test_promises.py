@@ -45,7 +45,7 @@ Those that other tests cover in full are named here, and the last test checks th
 18 doctor                       test_verbs.py::test_doctor_is_well_with_the_built_in_model_and_names_the_cure_for_one_that_is_not_here
                                 ../models/test_transformers.py::test_a_model_larger_than_the_memory_is_refused_before_loading
                                 here (one line each)
-19 notebooks                    ../test_agent.py::test_the_sync_door_works_where_a_loop_is_running
+19 notebooks                    ../test_agent.py::test_a_method_runs_where_a_loop_is_running
                                 ../view/test_notebook.py::test_a_run_is_a_short_table_of_escaped_text
                                 ../view/test_notebook.py::test_progress_is_drawn_in_one_place_by_a_watch_while_the_run_goes_on
                                 here (the plan)
