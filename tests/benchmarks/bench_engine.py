@@ -6,7 +6,7 @@ The baseline is an `asyncio.TaskGroup` with one task and one future a step, whic
 does and records nothing. Shapes: the six steps of the Nobel question, a chain, a fan of independent steps with a join,
 and a layered random graph. The last column is `Agent.aexecute` without a store: the plan written out, every event
 booked into the `Run`, and the answer. What a run costs whatever it holds (11 us, 36 us through `Agent`) is most of a
-small plan. Bars: engine 1.3 (layered 1.6), agent 2.5. Measured: 1.3 to 1.4 and 2.6 to 2.8 at 6 steps, 1.2 to 1.3 and
+small plan. Bars: engine 1.3 (layered 1.6), agent 2.5. Measured: 1.3 to 1.4 and 2.5 to 2.9 at 6 steps, 1.2 to 1.3 and
 2.1 to 2.5 at 10, 0.8 to 1.0 and 1.1 to 1.5 from 100 steps on.
 """
 
