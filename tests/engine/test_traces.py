@@ -127,7 +127,7 @@ def test_the_line_is_named_that_is_too_long_not_utf8_nested_too_deep_or_no_numbe
         (b'{"type": "plan_text", "text": "x", "at": NaN}', "line 3 of the trace is not JSON"),
         (b'{"type": "plan_text", "text": "x", "at": 1e999}', "line 3 of the trace holds float where at is float"),
         (b'{"type": "plan_text", "text": "x", "at": 1e15}', "line 3 of the trace has a time outside the years 1 to"),
-        (b'{"type": "unheard_of"}', "line 3 of the trace cannot be read"),
+        (b'{"type": "unheard_of"}', "line 3 of the trace is not an event"),
         (start, "line 3 of the trace is not where it belongs"),
         (b'{"type": "plan_parsed", "text": "no plan", "at": 1}', "line 3 of the trace cannot be read"),
     ):
