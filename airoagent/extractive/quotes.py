@@ -76,7 +76,9 @@ def find_quotes(blocks: Sequence[ContextBlock], instruction: str) -> tuple[Quote
     if not best or all(term.isdigit() for term in question.terms) or _coverage(lines, best[0], question) < _LEAST:
         return ()
     first = lines[best[0]]
-    kept = _fitting(lines, best[:1] + _further(lines, scores, best, question))
+    held = sum(weight * _held(term, frozenset(first.stems)) for term, weight in question.terms.items())
+    is_whole = held >= 0.95 * sum(question.terms.values()) and question.may_be_answered(first.quote.text)
+    kept = _fitting(lines, best[:1] + ([] if is_whole else _further(lines, scores, best, question)))
     kept[1:] = sorted(kept[1:], key=lambda at: (lines[at].quote.block != first.quote.block, at))
     own = [lines[at].quote for at in kept if not _is_figure_of_another(lines[at], question)]
     answered = any(question.may_be_answered(f"{quote.header} {quote.text}") for quote in own)
