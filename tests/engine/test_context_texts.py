@@ -27,7 +27,8 @@ def test_the_pages_of_a_text_are_sources_of_their_own_also_when_it_is_run_again(
 
 def test_a_follow_up_keeps_the_pages_of_the_text(tmp_path: Path) -> None:
     chat = Conversation(Agent(store=tmp_path / "runs.db"))
-    chat.ask("How many rooms has the workshop?", context={"lease.pdf": "The workshop is dry.\fThe workshop has two rooms."})
+    text = "The workshop is dry.\fThe workshop has two rooms."
+    chat.ask("How many rooms has the workshop?", context={"lease.pdf": text})
     assert chat.ask("Is the workshop dry?").sources[0].url == "lease.pdf#page=1"
 
 
