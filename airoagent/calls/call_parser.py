@@ -14,7 +14,6 @@ looks at the values. For any text the result is calls or a CallError, in time li
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterable
 from dataclasses import field
 from typing import Literal, get_args
@@ -22,6 +21,7 @@ from typing import Literal, get_args
 from airoagent.calls.call_shapes import Refused, calls_in
 from airoagent.calls.function_loader import FunctionSource, load_functions
 from airoagent.calls.functions import Function
+from airoagent.calls.json_text import by_number
 from airoagent.calls.scalars import Json
 from airoagent.calls.specs import functions_yaml
 from airoagent.calls.yaml_text import MOST_CHARACTERS, write_yaml
@@ -73,10 +73,6 @@ def read_call_prompt(prompt: str) -> tuple[str, str, Format] | None:
     return None
 
 
-_ESCAPE = re.compile(r"\\.")
-_BY_NUMBER = {"\\b": "\\u0008", "\\f": "\\u000c"}
-
-
 @frozen
 class Call:
     """One call: the function's name, its parameters as JSON values, and every repair. Two calls are equal when they
@@ -93,9 +89,7 @@ def write_call(call: Call, format: Format = "json") -> str:
     value = {"function": call.function, "params": call.params}
     if format == "yaml":
         return write_yaml(value)
-    # By number, for \f and \b before a letter are read as the start of a word (\frac).
-    text = json.dumps(value, indent=2, ensure_ascii=False)
-    return _ESCAPE.sub(lambda found: _BY_NUMBER.get(found[0], found[0]), text) + "\n"
+    return by_number(json.dumps(value, indent=2, ensure_ascii=False)) + "\n"
 
 
 def parse_calls(

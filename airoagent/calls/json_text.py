@@ -135,6 +135,15 @@ def read_value(text: str) -> Value:
     return found[0]
 
 
+_ESCAPE = re.compile(r"\\.")
+_BY_NUMBER = {"\\b": "\\u0008", "\\f": "\\u000c"}
+
+
+def by_number(text: str) -> str:
+    """JSON with the escapes that `is_raw` takes for the start of a word (``\\frac``) written by number."""
+    return _ESCAPE.sub(lambda found: _BY_NUMBER.get(found[0], found[0]), text)
+
+
 def is_raw(text: str) -> bool:
     """Whether a string was written without escaping its backslashes (LaTeX, Windows paths): one of them escapes
     nothing, or would be a backspace or a form feed within a word.

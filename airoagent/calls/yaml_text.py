@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from airoagent.calls.json_text import MOST_DEPTH
+from airoagent.calls.json_text import MOST_DEPTH, by_number
 from airoagent.calls.scalars import Json, Path, Plain, untyped
 
 MOST_CHARACTERS = 256 * 1024
@@ -170,7 +170,7 @@ def scalar_text(text: str) -> str:
         and isinstance(untyped(text), str)
     ):
         return text
-    return _UNPRINTABLE.sub(_escape, json.dumps(text, ensure_ascii=False))
+    return _UNPRINTABLE.sub(_escape, by_number(json.dumps(text, ensure_ascii=False)))
 
 
 def _escape(match: re.Match[str]) -> str:

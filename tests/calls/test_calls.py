@@ -343,9 +343,10 @@ def test_plain_json_is_read_as_any_other_text(text: str, monkeypatch: pytest.Mon
 
 
 @pytest.mark.parametrize("format", ["json", "yaml"])
-def test_a_form_feed_before_a_letter_is_written_so_that_it_is_not_read_as_latex(format: Any) -> None:
+@pytest.mark.parametrize("text", ["\x0cA \x08a \\frac \\\\b", "\x08A", "\x0cA"])
+def test_a_form_feed_before_a_letter_is_written_so_that_it_is_not_read_as_latex(format: Any, text: str) -> None:
     functions = Functions([Function("f", "", (Param("text"),))])
-    call = Call("f", {"text": "\x0cA \x08a \\frac \\\\b"})
+    call = Call("f", {"text": text})
     assert parse_calls(write_call(call, format), functions, format)[0].params == call.params
 
 
