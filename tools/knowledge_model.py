@@ -65,9 +65,9 @@ async def knowledge_model(input: str, context: ToolContext) -> ToolOutput:
     blocks = list(fitted.blocks)
     grammar = answer_grammar(blocks) if context.settings.get("answers") == "verbatim" else ""
     completion = await context.ask(closed_context_prompt(blocks, instruction, style), "answer", grammar)
-    if not completion.text.strip():
-        return _NOTHING
     written = completion.text.strip()
+    if not written:
+        return _NOTHING
     if written[0] == "[" and written.strip("[]. ") in {value for block in blocks for _, value in block.metadata}:
         written = f"Source: {written}"  # "[lease]" alone answers nothing
     answer = read_cited_answer(written)

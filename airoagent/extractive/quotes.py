@@ -23,8 +23,6 @@ from airoagent.text.rank import rarity, saturated
 from airoagent.text.sentences import sentences, unwrapped
 from airoagent.text.words import STOP_WORDS, fold, stem, words
 
-__all__ = ["Quote", "best_lines", "find_quotes", "quoted_answer"]
-
 _MOST, _LONGEST = 90, 700
 """Words of an answer of several sentences; characters of one sentence, beyond which it is a list or code."""
 
@@ -311,6 +309,9 @@ def _label(quote: Quote, block: ContextBlock) -> str:
     return f"{title}: " if named else ""
 
 
+_ENDED = re.compile(r"[.!?…:;][\"'”’)\]]*$")  # a list item, a line of figures or a cell may not be a sentence
+
+
 def quoted_answer(blocks: Sequence[ContextBlock], instruction: str) -> str:
     """What the built-in model answers from blocks: their best sentences, word for word, with their sources, in the form
     that `read_cited_answer` reads; or a plain sentence that the sources do not say.
@@ -325,8 +326,7 @@ def quoted_answer(blocks: Sequence[ContextBlock], instruction: str) -> str:
         label, text = _label(quote, blocks[quote.block]), _as_sentence(quote, named)
         said.append(text if label == labelled else f"{label}{text}")
         labelled = label or labelled
-    ended = re.compile(r"[.!?…:;][\"'”’)\]]*$")  # a list item, a line of figures or a cell may be no sentence
-    answer = " ".join([*(one if ended.search(one) else f"{one};" for one in said[:-1]), said[-1]])
+    answer = " ".join([*(one if _ENDED.search(one) else f"{one};" for one in said[:-1]), said[-1]])
     if SOURCE_LINE.match(answer):  # as it stands, it would be read as the sources of no answer
         answer = f"“{answer}”"
     lines = [answer, "", "Source:"]
